@@ -1,0 +1,124 @@
+"""A ladder: whoever can answer does, the next takes what is left."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from workbench.policy.columns import Columns, Rows, column, is_missing, take
+from workbench.policy.decisions import in_request_order
+from workbench.policy.groups import by_request
+from workbench.policy.protocol import Policy
+
+__all__ = ["Fallback"]
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """Ask the first child; what it cannot answer goes to the next.
+
+    A child that raises passes its whole batch on. A request passes on alone when it was left
+    unanswered: no decision, an empty slate, or a score that is not finite. The last child's answers
+    stand as they are, and its error is raised. Failures are logged and counted in `failures`, by
+    child and reason; `policy` in the decisions says who answered. A request that a `Split` left
+    unanswered keeps its variant: it was assigned, whoever served it.
+
+    >>> from workbench.policy import Rank
+    >>> ladder = Fallback([Rank("score", 1, "xgb@3"), Rank("popularity", 1, "popular@1")])
+    >>> answers = ladder.act({"request": np.array([7, 8]), "item": np.array([1, 1]),
+    ...                       "score": np.array([0.3, np.nan]), "popularity": np.array([5.0, 5.0])})
+    >>> answers["policy"].tolist(), dict(ladder.failures)
+    (['xgb@3', 'popular@1'], {('xgb@3', 'unanswered'): 1})
+    """
+
+    ladder: Sequence[Policy]
+    failures: Counter = field(default_factory=Counter, init=False, repr=False, compare=False)
+
+    def __post_init__(self):
+        if not self.ladder:
+            raise ValueError("a Fallback needs at least one policy, got none")
+
+    @property
+    def children(self) -> dict[str, Policy]:
+        """The policies by the number of their rung, 1 first."""
+        return {str(rung): child for rung, child in enumerate(self.ladder, 1)}
+
+    def act(self, requests: Columns) -> dict[str, np.ndarray]:
+        """Each request answered by the first child that can."""
+        parts = [answers for _, _, answers in self._answers(requests)]
+        return dict(parts[0]) if len(parts) == 1 else in_request_order(parts, by_request(requests))
+
+    def propensity(self, requests: Columns, decisions: Columns) -> np.ndarray:
+        """That of the child who answers the request; it must not depend on chance who does."""
+        wanted = column(decisions, "request")
+        result = np.zeros(len(wanted))
+        by_request(requests).locate(wanted)
+        for child, rows, answers in self._answers(requests):
+            mine = np.flatnonzero(np.isin(wanted, answers["request"]))
+            if len(mine):
+                result[mine] = child.propensity(rows, take(decisions, mine))
+        return result
+
+    def _answers(self, requests: Columns) -> Iterator[tuple[Policy, Columns, Columns]]:
+        """(child, the requests it saw, its answers that stand), down the ladder."""
+        rows, assigned = requests, None
+        for rung, child in enumerate(self.ladder):
+            last = rung == len(self.ladder) - 1
+            name = getattr(child, "name", str(rung + 1))
+            try:
+                answers = child.act(rows)
+            except Exception as error:
+                self.failures[name, type(error).__name__] += 1
+                _LOG.warning("policy %s raised %r", name, error, exc_info=error)
+                if last:
+                    raise
+                continue
+            answers = _keep_variant(answers, assigned)
+            groups = by_request(rows)
+            left = _unanswered(answers, groups.ids)
+            if last or not left.any():
+                yield child, rows, answers
+                return
+            self.failures[name, "unanswered"] += int(left.sum())
+            _LOG.warning("policy %s left %d requests unanswered", name, left.sum())
+            gone = np.isin(answers["request"], groups.ids[left])
+            if not gone.all():
+                yield child, rows, take(answers, ~gone)
+            assigned = take(answers, gone & (answers["variant"] != "") & answers["live"])
+            rows = Rows(rows, np.flatnonzero(groups.spread(left)))
+
+
+def _unanswered(answers: Columns, request: np.ndarray) -> np.ndarray:
+    """Which of these requests have no live decision, or one without item or score; (g,)."""
+    good = np.isfinite(answers["score"]) | ~answers["live"]
+    good &= ~is_missing(answers["item"]) | (answers["action"] != "show")
+    live = answers["live"]
+    if good.all() and live.all():
+        answered = by_request(answers).ids
+        if len(answered) == len(request):
+            return np.zeros(len(request), bool)
+        return ~np.isin(request, answered)
+    return ~np.isin(request, answers["request"][live]) | np.isin(request, answers["request"][~good])
+
+
+def _keep_variant(answers: Columns, assigned: Columns | None) -> Columns:
+    """Write the variant that a request had on an earlier rung where it has none now."""
+    if assigned is None or not len(assigned["request"]):
+        return answers
+    request, place = np.unique(assigned["request"], return_index=True)
+    found = np.minimum(np.searchsorted(request, answers["request"]), len(request) - 1)
+    carry = (request[found] == answers["request"]) & (answers["variant"] == "")
+    source = place[found]
+    return {
+        **answers,
+        "variant": np.where(carry, assigned["variant"][source], answers["variant"]),
+        "variant_share": np.where(
+            carry, assigned["variant_share"][source], answers["variant_share"]
+        ),
+    }
