@@ -29,6 +29,7 @@ bytes:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
@@ -138,15 +139,11 @@ def assign(units: ArrayLike, shares: Mapping[str, float], *, salt: str) -> np.nd
     >>> assign([1, 2, 3, 4, 5], {"old": 0.5, "new": 0.5}, salt="home page test").tolist()
     ['new', 'new', 'old', 'old', 'old']
     """
-    check_shares(shares)
-    units = np.atleast_1d(units)
-    names = np.array([name for name, share in shares.items() if share > 0])
-    if len(names) == 1:
-        _words(units)  # a missing id is an error even when there is nothing to choose
-        return np.repeat(names, len(units))
-    rates = np.array([shares[name] for name in names.tolist()], float)
-    times = -np.log1p(-uniform(salt, units[:, None], names)) / rates
-    return names[np.argmin(times, axis=1)]
+    names, words, rates = _arms(tuple(shares.items()))
+    state = fingerprint(salt, np.atleast_1d(units))
+    bits = _mix(state[:, None] ^ words) >> _11  # those of uniform(salt, units[:, None], names)
+    times = np.log1p(bits * -(2.0**-53)) * rates
+    return names[times.argmin(axis=1)]
 
 
 def check_shares(shares: Mapping[str, float]) -> None:
@@ -159,6 +156,15 @@ def check_shares(shares: Mapping[str, float]) -> None:
     values = list(shares.values())
     if not all(0 <= share <= 1 for share in values) or abs(sum(values) - 1) > 1e-9:
         raise ValueError(f"shares must be in [0, 1] and sum to 1, got {dict(shares)}")
+
+
+@lru_cache(maxsize=256)
+def _arms(shares: tuple[tuple[str, float], ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Names of the arms that have a share, their hashes, and -1/share."""
+    check_shares(dict(shares))
+    names = [name for name, share in shares if share > 0]
+    rates = [-1 / share for _, share in shares if share > 0]
+    return np.array(names), _words(names), np.array(rates)
 
 
 def _mix(words: np.ndarray) -> np.ndarray:

@@ -9,7 +9,6 @@ import numpy as np
 __all__ = [
     "NO_ITEM",
     "Columns",
-    "Rows",
     "Score",
     "column",
     "concatenate",
@@ -58,28 +57,6 @@ def is_missing(items: np.ndarray) -> np.ndarray:
     [False, True]
     """
     return items == (NO_ITEM if items.dtype.kind in "iu" else "")
-
-
-class Rows(Mapping):
-    """Some rows of the requests; a column is copied when somebody first asks for it.
-
-    >>> Rows({"request": np.array([1, 1, 2])}, np.array([0, 2]))["request"].tolist()
-    [1, 2]
-    """
-
-    def __init__(self, requests: Columns, rows: np.ndarray):
-        self._requests, self._rows, self._taken = requests, rows, {}
-
-    def __getitem__(self, name):
-        if name not in self._taken:
-            self._taken[name] = np.asarray(self._requests[name])[self._rows]
-        return self._taken[name]
-
-    def __iter__(self):
-        return iter(self._requests)
-
-    def __len__(self):
-        return len(self._requests)
 
 
 def take(columns: Columns, rows: np.ndarray) -> dict[str, np.ndarray]:

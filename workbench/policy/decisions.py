@@ -62,7 +62,8 @@ def fill_slates(
     g, k = items.shape
     position = np.arange(1, k + 1)[None, :].repeat(g, 0)
     request = request[:, None].repeat(k, 1)
-    propensity = np.broadcast_to(propensity, items.shape)
+    if not isinstance(propensity, np.ndarray):
+        propensity = np.full(items.shape, propensity)
     shown = np.isfinite(scores)
     if shown.all():
         cells = (request, position, items, scores, propensity)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from workbench.policy.columns import Columns, Rows, column, is_missing, take
+from workbench.policy.columns import Columns, column, is_missing, take
 from workbench.policy.decisions import in_request_order
-from workbench.policy.groups import by_request
+from workbench.policy.groups import Requests
 from workbench.policy.protocol import Policy
 
 __all__ = ["Fallback"]
@@ -51,14 +51,16 @@ class Fallback:
 
     def act(self, requests: Columns) -> dict[str, np.ndarray]:
         """Each request answered by the first child that can."""
+        requests = Requests.of(requests)
         parts = [answers for _, _, answers in self._answers(requests)]
-        return dict(parts[0]) if len(parts) == 1 else in_request_order(parts, by_request(requests))
+        return dict(parts[0]) if len(parts) == 1 else in_request_order(parts, requests.groups)
 
     def propensity(self, requests: Columns, decisions: Columns) -> np.ndarray:
         """That of the child who answers the request; it must not depend on chance who does."""
         wanted = column(decisions, "request")
         result = np.zeros(len(wanted))
-        by_request(requests).locate(wanted)
+        requests = Requests.of(requests)
+        requests.groups.locate(wanted)  # raises for a request nobody asked about
         for child, rows, answers in self._answers(requests):
             mine = np.flatnonzero(np.isin(wanted, answers["request"]))
             if len(mine):
@@ -67,7 +69,7 @@ class Fallback:
 
     def _answers(self, requests: Columns) -> Iterator[tuple[Policy, Columns, Columns]]:
         """(child, the requests it saw, its answers that stand), down the ladder."""
-        rows, assigned = requests, None
+        rows, assigned = Requests.of(requests), None
         for rung, child in enumerate(self.ladder):
             last = rung == len(self.ladder) - 1
             name = getattr(child, "name", str(rung + 1))
@@ -80,7 +82,7 @@ class Fallback:
                     raise
                 continue
             answers = _keep_variant(answers, assigned)
-            groups = by_request(rows)
+            groups = rows.groups
             left = _unanswered(answers, groups.ids)
             if last or not left.any():
                 yield child, rows, answers
@@ -91,7 +93,7 @@ class Fallback:
             if not gone.all():
                 yield child, rows, take(answers, ~gone)
             assigned = take(answers, gone & (answers["variant"] != "") & answers["live"])
-            rows = Rows(rows, np.flatnonzero(groups.spread(left)))
+            rows = Requests(rows, np.flatnonzero(groups.spread(left)))
 
 
 def _unanswered(answers: Columns, request: np.ndarray) -> np.ndarray:
@@ -99,11 +101,8 @@ def _unanswered(answers: Columns, request: np.ndarray) -> np.ndarray:
     good = np.isfinite(answers["score"]) | ~answers["live"]
     good &= ~is_missing(answers["item"]) | (answers["action"] != "show")
     live = answers["live"]
-    if good.all() and live.all():
-        answered = by_request(answers).ids
-        if len(answered) == len(request):
-            return np.zeros(len(request), bool)
-        return ~np.isin(request, answered)
+    if good.all() and live.all() and len(request) == 1 <= len(live):
+        return np.zeros(1, bool)
     return ~np.isin(request, answers["request"][live]) | np.isin(request, answers["request"][~good])
 
 

@@ -13,14 +13,17 @@ all requests are equally long, as serving sends them, a rectangle is a reshape: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from workbench.policy.columns import Columns, column, ids
+from workbench.policy.columns import Columns, ids
 
-__all__ = ["Groups", "by_request"]
+__all__ = ["Groups", "Requests", "by_request"]
+
+_ZERO = np.zeros(1, np.int64)
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Groups:
     @property
     def first(self) -> np.ndarray:
         """Row number of the first row of each request, shape (g,)."""
-        starts = np.cumsum(self.sizes) - self.sizes
+        starts = self.sizes.cumsum() - self.sizes
         return starts if self.rows is None else self.rows[starts]
 
     def spread(self, values: np.ndarray) -> np.ndarray:
@@ -53,11 +56,11 @@ class Groups:
         """
         if not len(self.ids):
             return
-        starts = np.cumsum(self.sizes) - self.sizes
         size = self.sizes[0]
         if cells is None and self.rows is None and (self.sizes == size).all():
             yield np.arange(len(self.ids)), lambda values: values.reshape(-1, size)
             return
+        starts = self.sizes.cumsum() - self.sizes
         for size in np.unique(self.sizes).tolist():
             same = np.flatnonzero(self.sizes == size)
             step = len(same) if cells is None else max(1, cells // size)
@@ -83,21 +86,65 @@ class Groups:
         return found
 
 
+class Requests(Mapping):
+    """Requests that remember their groups, or some rows of others.
+
+    A column is copied when somebody first asks for it: a child that looks at two columns of fifty
+    pays for two.
+
+    >>> some = Requests({"request": np.array([1, 1, 2])}, np.array([0, 2]))
+    >>> some["request"].tolist(), some.groups.sizes.tolist()
+    ([1, 2], [1, 1])
+    """
+
+    def __init__(self, requests: Columns, rows: np.ndarray | None = None):
+        self._requests, self._rows, self._taken = requests, rows, {}
+
+    @classmethod
+    def of(cls, requests: Columns) -> Requests:
+        """The same requests; wrapped once, however many policies they pass."""
+        return requests if isinstance(requests, Requests) else cls(requests)
+
+    @cached_property
+    def groups(self) -> Groups:
+        """Which rows belong to which request."""
+        return _group(ids(self, "request"))
+
+    def __getitem__(self, name):
+        if self._rows is None:
+            return self._requests[name]
+        if name not in self._taken:
+            self._taken[name] = np.asarray(self._requests[name])[self._rows]
+        return self._taken[name]
+
+    def __contains__(self, name):
+        return name in self._requests
+
+    def __iter__(self):
+        return iter(self._requests)
+
+    def __len__(self):
+        return len(self._requests)
+
+
 def by_request(requests: Columns) -> Groups:
     """Group the rows by `request`; linear when the rows of each request lie together.
 
     >>> by_request({"request": np.array([7, 8, 7])}).rows.tolist()
     [0, 2, 1]
     """
-    request = column(requests, "request")
+    return Requests.of(requests).groups
+
+
+def _group(request: np.ndarray) -> Groups:
     n = len(request)
-    if request.dtype.kind not in "iuU":
-        request = ids(requests, "request")
-    starts = np.flatnonzero(request[1:] != request[:-1]) + 1
-    starts = np.concatenate(([0] if n else [], starts)).astype(np.int64)
+    changes = (request[1:] != request[:-1]).nonzero()[0]
+    if not len(changes):
+        return Groups(request[:1], np.array([n] if n else [], np.int64), None)
+    starts = np.concatenate([_ZERO, changes + 1])
     found = request[starts]
-    if len(found) < 2 or len(np.unique(found)) == len(found):
-        return Groups(found, np.diff(starts, append=n), None)
+    if len(np.unique(found)) == len(found):
+        return Groups(found, np.concatenate([starts[1:], [n]]) - starts, None)
     _, first, code, sizes = np.unique(
         request, return_index=True, return_inverse=True, return_counts=True
     )

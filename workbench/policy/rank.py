@@ -52,22 +52,23 @@ class Rank:
 
 def _best(scores: np.ndarray, items: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Items and scores of the k best of each row, best first, ties by item; (g, m) -> (g, k)."""
-    m = scores.shape[1]
+    g, m = scores.shape
+    row = np.arange(g)[:, None]
     loss = -scores
     if k < m:
         kept = np.argpartition(loss, k - 1, axis=1)[:, :k]
-        kept_loss = np.take_along_axis(loss, kept, 1)
+        kept_loss = loss[row, kept]
         last = kept_loss.max(axis=1)[:, None]
         # a tie across the boundary: which of the equals stay is decided by item id
         tied = np.flatnonzero((loss <= last).sum(axis=1) > k)
         if len(tied):
             kept[tied] = np.lexsort((items[tied], loss[tied]), axis=1)[:, :k]
-            kept_loss = np.take_along_axis(loss, kept, 1)
-        kept_items = np.take_along_axis(items, kept, 1)
+            kept_loss = loss[row, kept]
+        kept_items = items[row, kept]
     else:
         kept_items, kept_loss = items, loss
     order = np.lexsort((kept_items, kept_loss), axis=1)
-    return np.take_along_axis(kept_items, order, 1), -np.take_along_axis(kept_loss, order, 1)
+    return kept_items[row, order], -kept_loss[row, order]
 
 
 def _check_no_item_twice(request: np.ndarray, items: np.ndarray, scores: np.ndarray) -> None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from workbench.assign import uniform
-from workbench.policy.columns import Columns, Rows, concatenate
-from workbench.policy.groups import by_request
+from workbench.policy.columns import Columns, concatenate
+from workbench.policy.groups import Requests
 from workbench.policy.protocol import Policy
 
 __all__ = ["Shadow"]
@@ -57,6 +57,7 @@ class Shadow:
 
     def act(self, requests: Columns) -> dict[str, np.ndarray]:
         """The live decisions, then those of each shadow."""
+        requests = Requests.of(requests)
         parts = [self.live.act(requests)]
         seen = self._sampled(requests)
         for name, child in self.shadows.items():
@@ -73,12 +74,14 @@ class Shadow:
         """That of the live policy: the shadows decide nothing."""
         return self.live.propensity(requests, decisions)
 
-    def _sampled(self, requests: Columns) -> Columns:
+    def _sampled(self, requests: Requests) -> Requests:
         if self.sample == 1:
             return requests
-        groups = by_request(requests)
+        groups = requests.groups
         chosen = uniform(self.salt, groups.ids) < self.sample
-        return requests if chosen.all() else Rows(requests, np.flatnonzero(groups.spread(chosen)))
+        return (
+            requests if chosen.all() else Requests(requests, np.flatnonzero(groups.spread(chosen)))
+        )
 
 
 def _names(policy: Policy) -> set[str]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from workbench.assign import assign, check_shares
-from workbench.policy.columns import Columns, Rows, column
+from workbench.policy.columns import Columns, column
 from workbench.policy.decisions import in_request_order
-from workbench.policy.groups import Groups, by_request
+from workbench.policy.groups import Groups, Requests
 from workbench.policy.protocol import Policy
 
 __all__ = ["Split"]
@@ -53,7 +53,8 @@ class Split:
 
     def act(self, requests: Columns) -> dict[str, np.ndarray]:
         """Each request answered by the arm of its unit."""
-        groups = by_request(requests)
+        requests = Requests.of(requests)
+        groups = requests.groups
         arm = assign(_unit_of(requests, self.unit, groups), self.shares, salt=self.salt)
         parts = []
         for name, child in self.arms.items():
@@ -62,7 +63,7 @@ class Split:
                 return _labelled(child.act(requests), name, self.shares[name])
             if chosen.any():
                 rows = np.flatnonzero(groups.spread(chosen))
-                answers = child.act(Rows(requests, rows))
+                answers = child.act(Requests(requests, rows))
                 parts.append(_labelled(answers, name, self.shares[name]))
         return in_request_order(parts, groups)
 
