@@ -21,7 +21,9 @@ from workbench.features.stabbing import History
 __all__ = ["training_frame"]
 
 _US = timedelta(microseconds=1)
+_CLOCK = pl.Datetime("us", "UTC")
 _US_A_DAY = 86_400_000_000
+_TYPES = {"count": np.int64, "distinct": np.int64}
 
 
 def training_frame(requests, features: Iterable[Feature | Ratio], log):
@@ -108,6 +110,9 @@ def _compute(features: list[Feature], events: pl.DataFrame, asked: pl.DataFrame)
 
 def _aggregate(feature: Feature, history: History, past: pl.DataFrame):
     """Values at each request and a mask of those that are null (None: no nulls)."""
+    if not len(history):  # nothing happened: the columns may not even be known yet
+        nothing = np.zeros(len(history.first), _TYPES.get(feature.aggregate, float))
+        return nothing, None if feature.aggregate in ("count", "distinct", "sum") else nothing == 0
     window = None if feature.window is None else feature.window // _US
     lag = feature.lag // _US
     valid = None
@@ -183,7 +188,9 @@ def _encode(per: list[str], events: pl.DataFrame, asked: pl.DataFrame):
     entities = asked.filter(complete).select(per).unique().with_row_index("_code")
     entities = entities.with_columns(pl.col("_code").cast(pl.Int64))
     code = asked.select(per).join(entities, on=per, how="left", maintain_order="left")["_code"]
-    past = events.join(entities, on=per, how="inner").sort("_code", "time")
+    past = events.clear().with_columns(pl.lit(0, pl.Int64).alias("_code"))
+    if len(events):
+        past = events.join(entities, on=per, how="inner").sort("_code", "time")
     return code.fill_null(-1).to_numpy(), past, len(entities)
 
 
@@ -219,16 +226,19 @@ def _read_events(log, kind: str, features: list[Feature], asked: pl.DataFrame) -
         first = asked["time"].min() - reach
     lazy = _scan(log, kind, first, last)
     schema = lazy.collect_schema()
-    _need(["time", "known_at", *needed], schema.names(), f"events of kind {kind!r}")
+    columns = ["time", "known_at", *(name for name in needed if name not in ("time", "known_at"))]
+    if not set(columns) <= set(schema) and lazy.head(1).collect().is_empty():
+        return pl.DataFrame(schema={"time": _CLOCK, "known_at": _CLOCK})
+    _need(columns, schema.names(), f"events of kind {kind!r}")
     for clock in ("time", "known_at"):
         _check_clock(schema[clock], clock, f"events of kind {kind!r}")
     keys = {key for feature in features for key in feature.per}
     if last is not None:
         lazy = lazy.filter(pl.col("known_at") < last)
-    lazy = lazy.select("time", "known_at", *(c for c in needed if c not in ("time", "known_at")))
     plain = _plain_keys(schema, sorted(keys))
-    events = lazy.with_columns(_utc("time"), _utc("known_at"), *plain).collect()
-    for key in sorted(keys):
+    lazy = lazy.select(columns).with_columns(_utc("time"), _utc("known_at"), *plain)
+    events = lazy.collect()
+    for key in sorted(keys) if len(events) else ():
         if asked.schema[key] not in (events.schema[key], pl.Null):
             raise ValueError(
                 f"{key} is {asked.schema[key]} in the requests and {events.schema[key]} in "
