@@ -1,0 +1,130 @@
+"""The way in and out of `training_frame`: any table of requests, any log of events, checked once.
+
+Everything inside works on Polars columns with UTC microsecond clocks and plain ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from workbench.features.definition import Feature
+
+__all__ = ["attach", "check_names", "read_events", "read_requests"]
+
+_CLOCK = pl.Datetime("us", "UTC")
+
+
+def read_requests(requests, keys: list[str]) -> pl.DataFrame:
+    """`time` and the keys as Polars columns, checked."""
+    import narwhals as nw
+
+    if not (
+        isinstance(requests, pl.DataFrame)
+        or hasattr(requests, "assign")
+        or hasattr(requests, "append_column")
+    ):
+        raise ValueError(
+            f"requests must be a Polars, pandas or Arrow table, got {type(requests).__name__}"
+        )
+    frame = nw.from_native(requests, eager_only=True)
+    _need(["time", *keys], frame.columns, "requests")
+    asked = nw.to_native(frame.select("time", *keys))
+    asked = asked if isinstance(asked, pl.DataFrame) else pl.DataFrame(asked)
+    _check_clock(asked.schema["time"], "time", "requests")
+    if asked["time"].null_count():
+        raise ValueError(f"time of requests is null in {asked['time'].null_count()} rows")
+    return asked.with_columns(_utc("time"), *_plain_keys(asked.schema, keys))
+
+
+def read_events(log, kind: str, features: list[Feature], asked: pl.DataFrame) -> pl.DataFrame:
+    """The events that any of these features could see at any of these requests."""
+    needed = sorted(frozenset().union(*(feature.columns for feature in features)))
+    last = asked["time"].max()
+    first = None
+    if last is not None and all(feature.window is not None for feature in features):
+        reach = max(feature.window + feature.lag for feature in features)
+        first = asked["time"].min() - reach
+    lazy = _scan(log, kind, first, last)
+    schema = lazy.collect_schema()
+    columns = ["time", "known_at", *(name for name in needed if name not in ("time", "known_at"))]
+    if not set(columns) <= set(schema) and lazy.head(1).collect().is_empty():
+        return pl.DataFrame(schema={"time": _CLOCK, "known_at": _CLOCK})
+    _need(columns, schema.names(), f"events of kind {kind!r}")
+    for clock in ("time", "known_at"):
+        _check_clock(schema[clock], clock, f"events of kind {kind!r}")
+    keys = {key for feature in features for key in feature.per}
+    if last is not None:
+        lazy = lazy.filter(pl.col("known_at") < last)
+    plain = _plain_keys(schema, sorted(keys))
+    lazy = lazy.select(columns).with_columns(_utc("time"), _utc("known_at"), *plain)
+    events = lazy.collect()
+    for key in sorted(keys) if len(events) else ():
+        if asked.schema[key] not in (events.schema[key], pl.Null):
+            raise ValueError(
+                f"{key} is {asked.schema[key]} in the requests and {events.schema[key]} in "
+                f"{kind}: the same id must have one type; cast one of them"
+            )
+    return events
+
+
+def check_names(features: list, requests) -> None:
+    """Refuse two features of one name, and names that the requests have already."""
+    names = [feature.name for feature in features]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"two features are called {twice[0]!r}: give one of them another name=")
+    taken = sorted(set(names) & set(map(str, getattr(requests, "column_names", requests.columns))))
+    if taken:
+        raise ValueError(f"requests already have a column {taken[0]!r}: give the feature a name=")
+
+
+def attach(requests, columns: dict[str, pl.Series]):
+    """The requests with more columns, as the type they came in."""
+    if isinstance(requests, pl.DataFrame):
+        return requests.with_columns(**columns)
+    if hasattr(requests, "assign"):  # pandas: by position, the index stays
+        return requests.assign(**{name: new.to_numpy() for name, new in columns.items()})
+    for name, new in columns.items():
+        requests = requests.append_column(name, new.to_arrow())
+    return requests
+
+
+def _scan(log, kind: str, first, last) -> pl.LazyFrame:
+    if not isinstance(log, Mapping):
+        return log.scan(kind, start=first, end=last)
+    if kind not in log:
+        raise ValueError(f"the log has no events of kind {kind!r}; it has {sorted(log)}")
+    lazy = log[kind].lazy()
+    if "time" in log[kind].columns:
+        lazy = lazy if first is None else lazy.filter(pl.col("time") >= first)
+        lazy = lazy if last is None else lazy.filter(pl.col("time") < last)
+    return lazy
+
+
+def _plain_keys(schema, keys: list[str]) -> list[pl.Expr]:
+    """Integers as Int64 and categories as String, so that equal ids compare equal."""
+    return [
+        pl.col(key).cast(pl.Int64 if schema[key].is_integer() else pl.String)
+        for key in keys
+        if schema[key].is_integer() or schema[key] in (pl.Categorical, pl.Enum)
+    ]
+
+
+def _utc(clock: str) -> pl.Expr:
+    return pl.col(clock).dt.convert_time_zone("UTC").dt.cast_time_unit("us")
+
+
+def _check_clock(dtype: pl.DataType, clock: str, where: str) -> None:
+    if dtype != pl.Datetime or dtype.time_zone is None:
+        raise ValueError(
+            f"{clock} of {where} must be a time with a zone, got {dtype}: "
+            f'workbench.rename(table, time="{clock}", tz="Europe/Zurich") gives it one'
+        )
+
+
+def _need(columns: list[str], present: list[str], where: str) -> None:
+    missing = [column for column in columns if column not in present]
+    if missing:
+        raise ValueError(f"{where} have no column {missing[0]!r}; they have {list(present)}")
