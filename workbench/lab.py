@@ -145,7 +145,7 @@ class Lab:
         """The lab's journal, for `journal.drain(lab.log)`."""
         from workbench.journal import Journal
 
-        return Journal(self.path / "journal")
+        return Journal(self.path / "journal", name=self.name, clock=self.clock)
 
     @property
     def tracking(self) -> str:
