@@ -1,0 +1,18 @@
+"""A simulated marketplace: what would have been right, had we known everything?
+
+People with tastes, items with prices, thieves with other people's cards. The shop sees requests and
+events; `world.truth` knows the rest, so every estimate can be marked against the right answer.
+
+    spec          the dials                      people       tastes, money, homes, arrivals
+    catalogue     items and candidates           behaviour    looking, clicking, buying
+    fraudsters    techniques and complaints      shocks       what changes suddenly
+    home checkout the two surfaces               agenda       who asks next
+    world         waves, reactions, the run      truth        the only door to the answers
+    luck          chance keyed by what it is about; ids that hide what they hold
+"""
+
+from workbench.marketplace.spec import MarketplaceSpec
+from workbench.marketplace.truth import Truth
+from workbench.marketplace.world import Marketplace
+
+__all__ = ["Marketplace", "MarketplaceSpec", "Truth"]

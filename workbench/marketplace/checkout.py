@@ -1,0 +1,132 @@
+"""The checkout: an approved payment goes through, and a fraud comes back weeks later; a blocked
+one has no outcome at all.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from workbench.marketplace.agenda import (
+    HONEST,
+    ITEM,
+    NO_PAGE,
+    ORIGIN,
+    STEP,
+    TECHNIQUE,
+    TIME,
+    USER,
+    VISIT,
+    Agenda,
+)
+from workbench.marketplace.answers import rows_answered, write_decisions
+from workbench.marketplace.fraudsters import Fraudsters
+from workbench.marketplace.ledger import Ledger
+from workbench.marketplace.luck import Ids
+from workbench.marketplace.people import DAY_US, PLACES
+from workbench.policy import Columns
+
+__all__ = ["Checkout"]
+
+_PAY_US = 1_000_000  # from the request to the payment
+
+
+class Checkout:
+    """The checkouts of one wave, from the question to the payments."""
+
+    def __init__(self, fraudsters: Fraudsters, ids: Ids, ledger: Ledger, *, start: int):
+        self._fraudsters, self._ids, self._ledger, self._start = fraudsters, ids, ledger, start
+
+    def ask(self, entries: np.ndarray) -> Columns:
+        """One row per request."""
+        catalogue = self._fraudsters.behaviour.catalogue
+        time, user, visit, item = entries[TIME], entries[USER], entries[VISIT], entries[ITEM]
+        request = self._ids.of(user, visit, entries[STEP])
+        device, place, amount = self._marks(entries)
+        session = np.where(entries[ORIGIN] == NO_PAGE, request, entries[ORIGIN])
+        self._entries = entries
+        self._payment = {
+            "request": request,
+            "user": user,
+            "item": item,
+            "seller": catalogue.seller[item],
+            "session": session,
+            "device": device,
+            "place": PLACES[place],
+            "amount": amount,
+        }
+        self._ledger.write(
+            "request", {"surface": "checkout"}, event=request, time=time, **self._payment
+        )
+        return {
+            **self._payment,
+            "time": time.view("datetime64[us]"),
+            "price": catalogue.price[item],
+            "category": catalogue.category[item],
+        }
+
+    def react(self, decisions: Columns, agenda: Agenda) -> None:
+        """Write the payments and complaints to come; tell the agenda who was blocked."""
+        request = self._payment["request"]
+        row, live = rows_answered("checkout", decisions, request)
+        action = np.asarray(decisions["action"])[live]
+        strange = (action != "approve") & (action != "block")
+        if strange.any():
+            raise ValueError(f"checkout: action must be approve or block, got {action[strange][0]}")
+        if live.sum() > len(request):
+            raise ValueError("checkout: a request has more than one live decision")
+        write_decisions(
+            self._ledger, "checkout", decisions, self._entries[TIME, row], self._entries[USER, row]
+        )
+        approved = np.zeros(len(request), bool)
+        approved[row[live]] = action == "approve"
+        fraud = self._entries[TECHNIQUE] != HONEST
+        self._pay(approved)
+        self._complain(approved & fraud)
+        time, user, visit, step = self._entries[[TIME, USER, VISIT, STEP]]
+        wronged = ~approved & ~fraud
+        agenda.annoy(user[wronged], time[wronged])
+        caught = ~approved & fraud
+        caught[caught] = self._fraudsters.gives_up(user[caught], visit[caught], step[caught])
+        agenda.stop(user[caught], visit[caught])
+
+    def _marks(self, entries: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Device, place and amount of each checkout, honest or not."""
+        behaviour = self._fraudsters.behaviour
+        people = behaviour.people
+        time, user, visit, step, item, technique, _ = entries
+        log_price = np.log(behaviour.catalogue.price[item])
+        device = people.device(user, visit)
+        place = people.place(user, (time - self._start) // DAY_US)
+        log_amount = log_price + behaviour.log_basket(user, visit, item)
+        theirs = np.flatnonzero(technique != HONEST)
+        if theirs.size:
+            who = (user[theirs], visit[theirs])
+            how = technique[theirs]
+            device[theirs] = self._fraudsters.device(*who, how)
+            place[theirs] = self._fraudsters.place(*who, how)
+            log_amount[theirs] = self._fraudsters.log_amount(
+                *who, step[theirs], how, log_price[theirs]
+            )
+        return device, place, np.maximum(np.round(np.exp(log_amount), 2), 0.01)
+
+    def _pay(self, approved: np.ndarray) -> None:
+        paid = {name: values[approved] for name, values in self._payment.items()}
+        time = self._entries[TIME, approved] + _PAY_US
+        self._ledger.write("payment", event=paid["request"], time=time, **paid)
+        page = paid.pop("session")  # the page that led here, so that a slate can be marked
+        bought = {**paid, "request": page, "session": page}
+        del bought["place"]
+        self._ledger.write("purchase", event=paid["request"], time=time, **bought)
+
+    def _complain(self, fraud: np.ndarray) -> None:
+        """A complaint is about the moment of the payment, and known when it arrives."""
+        who = self._entries[[USER, VISIT, STEP]][:, fraud]
+        complains = self._fraudsters.complains(*who)
+        fraud[fraud] = complains
+        columns = {name: self._payment[name][fraud] for name in ("request", "user", "item")}
+        time = self._entries[TIME, fraud] + _PAY_US
+        self._ledger.write(
+            "chargeback", event=columns["request"], time=time,
+            known_at=time + self._fraudsters.delay_us(*who[:, complains]),
+            seller=self._payment["seller"][fraud], amount=self._payment["amount"][fraud], **columns,
+        )  # fmt: skip

@@ -1,0 +1,146 @@
+"""Everything that decides what a simulated marketplace will do, in one frozen value.
+
+Two equal specs give bit-identical worlds on any machine, in any number of waves. The one dial is
+`spec.at(scale=...)`: more people, more items, more fraud bursts, and the same shares of everything.
+
+The defaults make a shop that a laptop simulates in seconds: 5,000 people, 60 days, some 140,000
+payments. Its fraud share is several times that of real cards (about 0.1 % of payments), so that a
+learner has a thousand positives, and its chargebacks arrive after two weeks on average instead of
+four to eight, so that sixty days hold a whole turn of the loop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+
+__all__ = ["SEGMENTS", "MarketplaceSpec"]
+
+SEGMENTS = ("students", "families", "retired")
+
+_MOST_USERS, _MOST_DAYS, _MOST_CANDIDATES = 2**24, 2**11, 2**11  # what a 53-bit request id holds
+_LEAST = {  # the smallest value allowed
+    "users": 1,
+    "items": 2,
+    "categories": 1,
+    "sellers": 1,
+    "candidates": 1,
+    "days": 1,
+    "wave_minutes": 1,
+    "visits_per_day": 0.0,
+    "position_bias": 0.0,
+    "chargeback_delay_days": 0.0,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MarketplaceSpec:
+    """The dials of a marketplace. Units live in the names, shares are in [0, 1].
+
+    Attributes
+    ----------
+    seed : int
+        Names the world. Another seed, other people.
+    start : datetime
+        The first midnight, UTC. The default is a Monday.
+    candidates : int
+        Items offered to the policy on each home page request; the policy ranks and cuts.
+    wave_minutes : int
+        A wave holds at most one open request per user from within one such span. It must divide a
+        day. Policies without a memory of their own give the same events whatever it is.
+    position_bias : float
+        Eta in P(examined) = 1 / position ** eta.
+    direct_share : float
+        Visits that go straight to a checkout, from a search engine or a bookmark.
+    shock_day : int or None
+        When fraudsters change technique and the tastes of `shock_segment` move. None means two
+        thirds into the run; `days` means never.
+
+    Raises
+    ------
+    ValueError
+        If a value is outside its range; the message names the value and the rule.
+
+    Examples
+    --------
+    >>> MarketplaceSpec().at(scale=0.1).users
+    500
+    >>> MarketplaceSpec(days=30).first_shock_day
+    20
+    """
+
+    seed: int = 0
+    start: datetime = datetime(2024, 1, 1, tzinfo=UTC)
+    days: int = 60
+    users: int = 5_000
+    items: int = 2_000
+    categories: int = 20
+    sellers: int = 200
+    visits_per_day: float = 0.73  # of one person, on average
+    direct_share: float = 0.35  # of visits
+    candidates: int = 20
+    wave_minutes: int = 240
+    position_bias: float = 0.7  # Joachims et al. 2005 found about 1 on search pages
+    fraud_share: float = 0.008  # of payments
+    chargeback_delay_days: float = 14.0  # mean; the label arrives this late
+    never_complained_share: float = 0.1  # of frauds
+    shock_day: int | None = None
+    shock_segment: str = "families"
+
+    def __post_init__(self):
+        whole = [field.name for field in fields(self) if field.type == "int"]
+        for name in whole:
+            if type(getattr(self, name)) is not int:
+                raise ValueError(f"{name} must be a whole number, got {getattr(self, name)!r}")
+        for name, least in _LEAST.items():
+            if not least <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        for name in ("direct_share", "fraud_share", "never_complained_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+        if self.fraud_share > 0.5:
+            raise ValueError(f"fraud_share must be at most 0.5, got {self.fraud_share}")
+        for name, most in (("users", _MOST_USERS), ("days", _MOST_DAYS)):
+            if getattr(self, name) > most:
+                raise ValueError(f"{name} must be at most {most}, got {getattr(self, name)}")
+        if self.candidates > min(self.items, _MOST_CANDIDATES):
+            raise ValueError(
+                f"candidates must be at most the {self.items} items and {_MOST_CANDIDATES}, "
+                f"got {self.candidates}"
+            )
+        if self.visits_per_day > 5:
+            raise ValueError(f"visits_per_day must be at most 5, got {self.visits_per_day}")
+        if 1440 % self.wave_minutes:
+            raise ValueError(f"wave_minutes must divide a day of 1440, got {self.wave_minutes}")
+        if self.start.utcoffset() is None:
+            raise ValueError(f"start must carry a time zone, got {self.start!r}")
+        if self.start.astimezone(UTC).time() != datetime.min.time():
+            raise ValueError(f"start must be a midnight in UTC, got {self.start}")
+        if self.shock_day is not None and not 0 <= self.shock_day <= self.days:
+            raise ValueError(
+                f"shock_day must be in [0, days] = [0, {self.days}], got {self.shock_day}"
+            )
+        if self.shock_segment not in SEGMENTS:
+            raise ValueError(f"shock_segment must be one of {SEGMENTS}, got {self.shock_segment!r}")
+
+    @property
+    def first_shock_day(self) -> int:
+        """The day of the shock, counted from 0; equal to `days` if there is none."""
+        return round(self.days * 2 / 3) if self.shock_day is None else self.shock_day
+
+    def at(self, scale: float) -> MarketplaceSpec:
+        """The same world with `scale` times as many people, items and sellers. The one dial.
+
+        >>> MarketplaceSpec().at(scale=-1)
+        Traceback (most recent call last):
+        ValueError: scale must be positive, got -1
+        """
+        if not 0 < scale < float("inf"):
+            raise ValueError(f"scale must be positive, got {scale}")
+        items = max(round(self.items * scale), self.candidates, 2)
+        return replace(
+            self,
+            users=max(round(self.users * scale), 1),
+            items=items,
+            sellers=max(round(self.sellers * scale), 1),
+        )

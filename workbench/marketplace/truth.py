@@ -1,0 +1,181 @@
+"""The only door to what nobody in the shop can know.
+
+Everything is computed from the ids of the requests, which the truth alone can read, and from the
+world's own laws: nothing is collected while the world runs, so the truth of a request can be asked
+before, during and after.
+
+Tests, studies and notebooks may open this door; a library module never does.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from workbench.marketplace.behaviour import AMOUNT_SPREAD
+from workbench.marketplace.fraudsters import TECHNIQUES, Fraudsters
+from workbench.marketplace.luck import FIRST_THIEF_SLOT, SLOTS, Ids
+from workbench.marketplace.people import (
+    DAY_US,
+    HOURS,
+    OTHER_DEVICE_SHARE,
+    PLACES,
+    TRIP_SHARE,
+    WEEKDAYS,
+)
+from workbench.marketplace.spec import MarketplaceSpec
+
+__all__ = ["Truth"]
+
+
+class Truth:
+    """What is really so in one world. Tables are frames or mappings of columns.
+
+    >>> from workbench.marketplace import Marketplace
+    >>> world = Marketplace(MarketplaceSpec(users=200, days=2))
+    >>> page = world.next_requests()["home"]
+    >>> world.truth.click_probability(page)[:3].round(3).tolist()
+    [0.0, 0.0, 0.0]
+    """
+
+    def __init__(self, spec: MarketplaceSpec, fraudsters: Fraudsters):
+        self._spec, self._fraudsters = spec, fraudsters
+        self._behaviour = fraudsters.behaviour
+        self._ids = Ids(spec.seed, "request")
+
+    @property
+    def shock_days(self) -> list[int]:
+        """Days on which something jumps at midnight, counted from 0."""
+        return [self._spec.first_shock_day] if self._spec.first_shock_day < self._spec.days else []
+
+    @property
+    def shock_times(self) -> list[datetime]:
+        """The same as moments, UTC."""
+        return [self._spec.start + timedelta(days=day) for day in self.shock_days]
+
+    @property
+    def shock_segment(self) -> str:
+        """The people whose tastes move."""
+        return self._spec.shock_segment
+
+    def examination(self, position: np.ndarray) -> np.ndarray:
+        """P(a user looks at this position), shape (n,)."""
+        return self._behaviour.examined(position)
+
+    def click_probability(self, requests) -> np.ndarray:
+        """P(click) of `item` for the user of `request`, shape (n,).
+
+        At `position` if there is such a column, otherwise if examined (as at the top).
+        """
+        user, visit, _, item = self._pairs(requests)
+        chance = self._behaviour.attraction(user, visit, item)
+        if "position" in _names(requests):
+            chance = chance * self.examination(_column(requests, "position"))
+        return chance
+
+    def purchase_probability(self, requests) -> np.ndarray:
+        """P(goes to the checkout | clicked on `item`), shape (n,)."""
+        return self._behaviour.purchase(*self._take(self._pairs(requests), 0, 1, 3))
+
+    def is_fraud(self, requests) -> np.ndarray:
+        """Whether a thief made the request, bool, shape (n,). A table or an array of ids."""
+        return self._parts(requests)[1] % SLOTS >= FIRST_THIEF_SLOT
+
+    def never_complained(self, requests) -> np.ndarray:
+        """Whether it is a fraud whose victim never complains, bool, shape (n,)."""
+        user, visit, step = self._parts(requests)
+        return self.is_fraud(requests) & ~self._fraudsters.complains(user, visit, step)
+
+    def label(self, requests):
+        """The same table with the true `label`: 1.0 for fraud, 0.0 for honest."""
+        label = self.is_fraud(requests).astype(float)
+        if isinstance(requests, pl.DataFrame):
+            return requests.with_columns(label=pl.Series(label))
+        if hasattr(requests, "assign"):  # pandas
+            return requests.assign(label=label)
+        return {**requests, "label": label}
+
+    def fraud_probability(self, requests) -> np.ndarray:
+        """P(fraud) given what one checkout shows, by the laws of this world, shape (n,).
+
+        Parameters
+        ----------
+        requests : table
+            Checkouts or payments: request, item, amount, device, place, time.
+
+        Notes
+        -----
+        Bayes' rule over the marks of this one request: hour, whether a page led to it, whether the
+        device is the user's own, whether the place is home, and the amount given the price. What
+        the user did before (repetition above all) is left out, so a model with history features may
+        rank better than this. Trips, bursts that run past the hour, and people who stay away after
+        a wrong block are averaged over.
+        """
+        user, visit, step, item = self._pairs(requests)
+        people, spec = self._behaviour.people, self._spec
+        device, place = _column(requests, "device"), _column(requests, "place")
+        log_amount = np.log(_column(requests, "amount").astype(float))
+        log_price = np.log(self._behaviour.catalogue.price[item])
+        since = _microseconds(_column(requests, "time")) - round(spec.start.timestamp()) * 1_000_000
+        day, hour = since // DAY_US, since % DAY_US * 24 // DAY_US
+        other = device != people.main_device(user, visit)
+        away = place != PLACES[people.home[user]]
+
+        weekday = WEEKDAYS[(spec.start.weekday() + day) % 7] / WEEKDAYS.mean()
+        honest = people.visits_per_day[user] * spec.direct_share * weekday
+        honest *= (HOURS / HOURS.sum())[hour]
+        honest *= np.where(other, OTHER_DEVICE_SHARE, 1 - OTHER_DEVICE_SHARE)
+        honest *= np.where(away, TRIP_SHARE, 1 - TRIP_SHARE)
+        honest *= _normal_density(log_amount, log_price + people.basket[user], AMOUNT_SPREAD)
+        planned = self._fraudsters.frauds_per_day(day) / spec.users
+        fraud = np.zeros_like(honest)
+        for kind, how in enumerate(TECHNIQUES):
+            likely = planned[:, kind] * (np.array(how.hours) / sum(how.hours))[hour]
+            likely *= np.where(other, how.other_device_share, 1 - how.other_device_share)
+            likely *= np.where(away, how.away_share, 1 - how.away_share)
+            mean = how.log_amount_mean(log_price)
+            fraud += likely * _normal_density(log_amount, mean, how.spread)
+        from_a_page = (visit % SLOTS < FIRST_THIEF_SLOT) & (step > 0)  # no thief comes from one
+        return np.where(from_a_page, 0.0, fraud / (fraud + honest))
+
+    def _pairs(self, requests) -> tuple[np.ndarray, ...]:
+        item = _column(requests, "item").astype(np.int64)
+        if len(item) and not 0 <= item.min() <= item.max() < self._spec.items:
+            raise ValueError(f"items must be in [0, {self._spec.items}), got {item.max()}")
+        return *self._parts(requests), item
+
+    def _parts(self, requests) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """User, visit and step behind the ids of requests."""
+        ids = requests if isinstance(requests, np.ndarray) else _column(requests, "request")
+        user, visit, step = self._ids.parts(ids.astype(np.int64))
+        strange = (user >= self._spec.users) | (visit >= self._spec.days * SLOTS)
+        if strange.any():
+            raise ValueError(f"request {ids[strange][0]} was not made by this world")
+        return user, visit, step
+
+    @staticmethod
+    def _take(values, *which):
+        return tuple(values[each] for each in which)
+
+
+def _names(table) -> list[str]:
+    return list(getattr(table, "columns", table))
+
+
+def _column(table, name: str) -> np.ndarray:
+    if name not in _names(table):
+        raise ValueError(f"the truth needs a column {name}, got {_names(table)}")
+    return np.asarray(table[name])
+
+
+def _microseconds(time: np.ndarray) -> np.ndarray:
+    """Microseconds since 1970 from datetime64 of any unit, or from aware datetimes."""
+    if time.dtype == object:  # pandas or Python datetimes with a zone
+        return np.array([round(moment.timestamp() * 1e6) for moment in time], np.int64)
+    return time.astype("datetime64[us]").astype(np.int64)
+
+
+def _normal_density(value: np.ndarray, mean: np.ndarray, deviation: float) -> np.ndarray:
+    return np.exp(-0.5 * ((value - mean) / deviation) ** 2) / deviation  # up to one constant

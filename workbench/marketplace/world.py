@@ -1,0 +1,240 @@
+"""The marketplace: people ask, a policy decides, the world reacts, and events come out when due.
+
+    requests = world.next_requests()        {"home": columns, "checkout": columns}
+    world.react({surface: policies[surface].act(rows) for surface, rows in requests.items()})
+    log.append(**world.events())            what has become known since
+
+A *wave* holds the next request of every user who has one within the current `wave_minutes`, so a
+user never has two open and sees the outcome of the first before asking again. One span of time
+takes several waves: pages, then the checkouts they led to, then what followed from those.
+
+    home      a page ─► slate ─► impressions ─► clicks ─► checkouts, in minutes or days
+    checkout  approve ─► payment, purchase (─► chargeback weeks later)
+              block   ─► nothing: whether it was fraud is never known (censored); an honest
+                         person comes back less often for a while
+
+Everything is keyed by what it is about (`luck`), nothing by the order of drawing: the same policy
+gives the same events in other waves, and two policies meet the same people with the same luck.
+Nothing is shared between users yet (no stock, no fashion).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from workbench.marketplace.agenda import ITEM, NO_PAGE, Agenda
+from workbench.marketplace.behaviour import behaviour_of
+from workbench.marketplace.catalogue import catalogue_of
+from workbench.marketplace.checkout import Checkout
+from workbench.marketplace.fraudsters import Fraudsters
+from workbench.marketplace.home import Home
+from workbench.marketplace.ledger import Ledger
+from workbench.marketplace.luck import Ids, Luck
+from workbench.marketplace.people import DAY_US, PLACES, people_of
+from workbench.marketplace.shocks import shock_of
+from workbench.marketplace.spec import SEGMENTS, MarketplaceSpec
+from workbench.marketplace.truth import Truth
+from workbench.policy import Columns, Policy
+
+__all__ = ["Marketplace"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Marketplace:
+    """A shop whose truth is known; the module's first lines say how to drive it.
+
+    Parameters
+    ----------
+    spec : MarketplaceSpec
+        Two equal specs are the same world.
+    log : EventLog, optional
+        Where `run` appends.
+
+    Attributes
+    ----------
+    truth : Truth
+        The only door to what nobody in the shop can know.
+
+    Examples
+    --------
+    >>> world = Marketplace(MarketplaceSpec(users=200, days=2))
+    >>> requests = world.next_requests()
+    >>> {surface: len(set(rows["request"].tolist())) for surface, rows in requests.items()}
+    {'home': 8, 'checkout': 4}
+    """
+
+    def __init__(self, spec: MarketplaceSpec | None = None, log=None):
+        self.spec, self.log = spec or MarketplaceSpec(), log
+        spec, luck = self.spec, Luck(self.spec.seed)
+        self.people, self.catalogue = people_of(spec, luck), catalogue_of(spec, luck)
+        self.behaviour = behaviour_of(spec, self.people, self.catalogue, shock_of(spec, luck))
+        fraudsters = Fraudsters(spec, self.behaviour)
+        self.truth = Truth(spec, fraudsters)
+        self._agenda = Agenda(spec, self.people, self.catalogue, fraudsters)
+        self._ledger, ids = Ledger(), Ids(spec.seed, "request")
+        start = self._agenda.start
+        self._surfaces = {
+            "home": Home(
+                self.behaviour, ids, self._ledger, candidates=spec.candidates, start=start
+            ),
+            "checkout": Checkout(fraudsters, ids, self._ledger, start=start),
+        }
+        self._open: dict[str, Columns] = {}
+        self._write_listings_and_profiles()
+
+    @property
+    def now(self) -> datetime:
+        """The time up to which the world has been played, UTC."""
+        return _EPOCH + self._agenda.now * _MICROSECOND
+
+    def clock(self) -> datetime:
+        """The same as `now`, to call: `EventLog(path, clock=world.clock)`."""
+        return self.now
+
+    def next_requests(self, until: float | datetime | None = None) -> dict[str, Columns] | None:
+        """The next wave, or None when the world has reached `until` or its last day.
+
+        Parameters
+        ----------
+        until : float or datetime, optional
+            Days from the start, or a moment; rounded up to the end of a wave.
+
+        Returns
+        -------
+        dict of surface to columns, or None
+            `home` has one row per (request, candidate): request user session item time price
+            category seller. `checkout` has one row per request: request user session item time
+            price category seller amount device place. A surface without requests is left out.
+
+        Raises
+        ------
+        ValueError
+            If the last wave is still unanswered.
+        """
+        if self._open:
+            raise ValueError("a wave is still open: call react(decisions) before the next one")
+        rows = self._agenda.next_wave(self._moment(until))
+        if rows is None:
+            return None
+        page = rows[ITEM] == NO_PAGE
+        entries = {"home": rows[:, page], "checkout": rows[:, ~page]}
+        self._open = {
+            name: self._surfaces[name].ask(each) for name, each in entries.items() if each.size
+        }
+        return dict(self._open)
+
+    def react(self, decisions: dict[str, Columns]) -> None:
+        """Let the people of the open wave act on the decisions.
+
+        Only rows with `live` reach them (all rows if there is no such column); every row is logged.
+
+        Raises
+        ------
+        ValueError
+            If no wave is open; if a decision is for no open request, or a request is left without
+            a live one; if a slate shows what was no candidate, or a thing or place twice; if a
+            checkout is answered by anything but one approve or block.
+        """
+        if not self._open:
+            raise ValueError("no wave is open: call next_requests() before react(decisions)")
+        if set(decisions) != set(self._open):
+            raise ValueError(
+                f"decisions must be for the open surfaces {[*self._open]}, got {[*decisions]}"
+            )
+        if "checkout" in decisions:
+            self._surfaces["checkout"].react(decisions["checkout"], self._agenda)
+        if "home" in decisions:
+            self._agenda.add(self._surfaces["home"].react(decisions["home"]))
+        self._open = {}
+
+    def events(self) -> dict[str, pl.DataFrame]:
+        """What has become known before `now` since the last call: one frame per kind, by time."""
+        return self._ledger.due(self._agenda.now)
+
+    def run(
+        self, policies: dict[str, Policy], *, until: float | datetime | None = None, log=None,
+        commit_minutes: int = 1440, progress: bool = False,
+    ) -> None:  # fmt: skip
+        """Play waves with these policies, and append what becomes known to the log.
+
+        It can be called again, with other policies, to go on from there.
+
+        Parameters
+        ----------
+        policies : dict of surface to Policy
+            One for `home` and one for `checkout`.
+        until : float or datetime, optional
+            Days from the start, or a moment; the end of the last day if not given.
+        log : EventLog, optional
+            By default the one given to the constructor; without any, events are thrown away. Its
+            `complete_until` follows the world, and its clock too if that can be set.
+        commit_minutes : int, default 1440
+            One commit for so much simulated time.
+        progress : bool
+            Show a bar, a step per commit.
+
+        Raises
+        ------
+        ValueError
+            If a surface has no policy, or as `react`.
+        """
+        missing = set(self._surfaces) - set(policies)
+        if missing:
+            raise ValueError(f"policies must answer every surface, missing: {sorted(missing)}")
+        log = self.log if log is None else log
+        for stop in _bar(self._stops(until, commit_minutes), progress):
+            while (requests := self.next_requests(until=stop)) is not None:
+                self.react({name: policies[name].act(rows) for name, rows in requests.items()})
+            events = self.events()
+            if log is not None:
+                if isinstance(getattr(type(log.clock), "now", None), property):
+                    log.clock.now = self.now
+                log.append(**events, complete_until=self.now)
+
+    def _stops(self, until, commit_minutes: int) -> list[datetime]:
+        if commit_minutes < 1:
+            raise ValueError(f"commit_minutes must be at least 1, got {commit_minutes}")
+        now, limit, step = self._agenda.now, self._moment(until), commit_minutes * 60_000_000
+        stops = [*range(now - (now - self._agenda.start) % step + step, limit, step), limit]
+        return [_EPOCH + stop * _MICROSECOND for stop in stops if stop > now]
+
+    def _moment(self, until: float | datetime | None) -> int:
+        """Microseconds since 1970, at most the end of the world."""
+        start, end = self._agenda.start, self._agenda.end
+        if until is None:
+            return end
+        if isinstance(until, datetime):
+            if until.utcoffset() is None:
+                raise ValueError(f"until must carry a time zone, got {until!r}")
+            return min((until - _EPOCH) // _MICROSECOND, end)
+        if not until >= 0:
+            raise ValueError(f"until must be days from the start, at least 0, got {until}")
+        return round(min(start + until * DAY_US, end))
+
+    def _write_listings_and_profiles(self) -> None:
+        """What the shop knows on the first morning: its items, and its people's addresses."""
+        items, users = np.arange(self.spec.items), np.arange(self.spec.users)
+        start = self._agenda.start
+        self._ledger.write(
+            "listing", event=items, time=np.full_like(items, start), item=items,
+            seller=self.catalogue.seller, category=self.catalogue.category,
+            amount=self.catalogue.price,
+        )  # fmt: skip
+        self._ledger.write(
+            "profile", event=users, time=np.full_like(users, start), user=users,
+            place=PLACES[self.people.home], segment=np.array(SEGMENTS)[self.people.segment],
+            device=self.people.main_device(users, np.zeros_like(users)),
+        )  # fmt: skip
+
+
+def _bar(stops: list[datetime], progress: bool):
+    if not progress:
+        return stops
+    from tqdm.auto import tqdm
+
+    return tqdm(stops, desc="marketplace", unit="commit")
