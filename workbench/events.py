@@ -1,0 +1,462 @@
+"""The log: everything that happened, with two times. When it happened, and when we knew.
+
+`time` is when an event happened, `known_at` when we could know it: a fraud complaint comes weeks
+after the payment. `log.as_of(t)` is the log as it was known at t, so that whatever is trained on
+it has not seen the future. The log is a Delta Lake table partitioned by kind and day: an append
+of several kinds is one commit, and the version of all data is one integer.
+
+    append ──► check ──► deduplicate ──► one commit ──► scan · as_of(t) · at(version)
+                 │            │              ▲
+                 └── refused ─┴─► quarantine ┘   with the reason; nothing is ever lost
+"""
+
+import copy
+import difflib
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from workbench.contracts import Contract, refuse_changed_types, schema_of
+from workbench.intake import (
+    SYSTEM_KINDS,
+    Intake,
+    contract_rows,
+    contracts_of,
+    prepare,
+    prepare_replay,
+    watermark,
+)
+from workbench.lake import CommitFailedError, Lake, Snapshot
+from workbench.quarantine import restore
+from workbench.tables import to_polars
+
+__all__ = ["Appended", "EventLog"]
+
+ATTEMPTS = 60  # with the pauses between them about half a minute
+SMALL_BYTES = 64 * 2**20  # files below this are merged by compact
+OWN_NUMBERS = ("workbench", "complete_until", "compaction")  # transactions of the log itself
+RESERVED = (*SYSTEM_KINDS, "known_at", "batch", "complete_until", "kind", "day")
+
+
+@dataclass(frozen=True)
+class Appended:
+    """What one append did. The repr is the report.
+
+    >>> Appended(version=3, added={"click": 41}, duplicates=2, quarantined={"click.item: null": 1})
+    version 3: 41 click, 2 duplicates dropped, 1 row in quarantine (1 click.item: null)
+    """
+
+    version: int
+    added: Mapping[str, int] = field(default_factory=dict)
+    duplicates: int = 0
+    quarantined: Mapping[str, int] = field(default_factory=dict)
+    late: int = 0
+    new_columns: Mapping[str, list[str]] = field(default_factory=dict)
+    skipped: bool = False
+
+    def __repr__(self):
+        if self.skipped:
+            return f"version {self.version}: this batch is in already"
+        parts = [f"{rows:,} {kind}" for kind, rows in self.added.items()] or ["nothing new"]
+        if self.duplicates:
+            parts.append(f"{_count(self.duplicates, 'duplicate')} dropped")
+        if self.late:
+            parts.append(f"{self.late:,} late")
+        if self.quarantined:
+            reasons = ", ".join(f"{rows:,} {why}" for why, rows in self.quarantined.items())
+            rows = _count(sum(self.quarantined.values()), "row")
+            parts.append(f"{rows} in quarantine ({reasons})")
+        for kind, names in self.new_columns.items():
+            parts.append(f"new in {kind}: {', '.join(names)}")
+        return f"version {self.version}: {', '.join(parts)}"
+
+
+class EventLog:
+    """An append-only log of events, in a folder or an object store.
+
+    Parameters
+    ----------
+    path : str or Path
+        A new or empty folder, the folder of a log, or an address such as "s3://bucket/log".
+    clock : callable, optional
+        Returns now, as a datetime with time zone; the wall clock by default. A simulation gives
+        its own. Nothing can be appended that is known later than this.
+    storage_options : mapping, optional
+        Keys and endpoints of an object store, as `deltalake` takes them.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> log = EventLog(tempfile.mkdtemp())
+    >>> moment = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    >>> pay = pl.DataFrame({"event": [1, 2], "time": moment, "user": 7, "amount": [9.5, 20.0]})
+    >>> log.append(payment=pay, known_at="time").added
+    {'payment': 2}
+    >>> log.append(payment=pay, known_at="time").duplicates              # again: nothing changes
+    2
+    >>> log.scan("payment").select(pl.sum("amount")).collect().item()
+    29.5
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        clock: Callable[[], datetime] | None = None,
+        storage_options: Mapping[str, str] | None = None,
+    ):
+        self.path = str(path)
+        self.clock = clock or wall_clock
+        self._lake = Lake(path, storage_options)
+        self._version: int | None = None  # of a view: that version, not the newest
+        self._known_before: datetime | None = None  # of a view: only what was known before
+        self._is_view = False
+
+    # reading
+
+    def scan(
+        self, kind: str, *, start: datetime | None = None, end: datetime | None = None
+    ) -> pl.LazyFrame:
+        """Return the events of one kind, lazily: `start <= time < end`.
+
+        Only files that can hold such events are opened; filters that are added to the result
+        are pushed down into them.
+
+        Raises ValueError for a kind that nobody registered, and for a data file that is gone.
+        """
+        snapshot = self._snapshot()
+        contract = self._contract(kind, snapshot)
+        conditions, filters = [], []
+        if start is not None:
+            filters.append(pl.col("time") >= _aware(start, "start"))
+            conditions.append(pl.col("max_time") >= start)
+        if end is not None:
+            filters.append(pl.col("time") < _aware(end, "end"))
+            conditions.append(pl.col("min_time") < end)
+        if self._known_before is not None:
+            filters.append(pl.col("known_at") < self._known_before)
+            conditions.append(pl.col("min_known_at") < self._known_before)
+        files = snapshot.select(kind, *conditions)
+        columns = snapshot.columns(kind)
+        if not columns:
+            return pl.LazyFrame(schema=schema_of(contract, snapshot.schema))
+        return snapshot.scan(files, columns).filter(*filters)
+
+    def as_of(self, t: datetime) -> "EventLog":
+        """Return the log as it was known just before t: only rows with `known_at < t`.
+
+        For t up to `complete_until` the answer never changes again.
+        """
+        view = self._view()
+        known_before = [each for each in (self._known_before, _aware(t, "t")) if each is not None]
+        view._known_before = min(known_before)
+        return view
+
+    def at(self, version: int) -> "EventLog":
+        """Return the log as it was at that version."""
+        if not 0 <= version <= self.version:
+            raise ValueError(
+                f"version must be in [0, {self.version}] for the log at {self.path}, got {version}"
+            )
+        view = self._view()
+        view._version = version
+        return view
+
+    @property
+    def version(self) -> int:
+        """The version of all the data; -1 if nothing was ever appended."""
+        return self._snapshot().version
+
+    @property
+    def complete_until(self) -> datetime | None:
+        """The watermark: `as_of(t)` for t up to here never changes. None if nobody set one."""
+        return watermark(self._snapshot())
+
+    @property
+    def known_before(self) -> datetime | None:
+        """Of a view made by `as_of`: its moment. None if nothing is hidden."""
+        return self._known_before
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds that have events, in alphabetical order."""
+        files = self._snapshot().files
+        if self._known_before is not None:
+            files = files.filter(pl.col("min_known_at") < self._known_before)
+        return sorted(set(files["kind"]) - set(SYSTEM_KINDS))
+
+    def contract(self, kind: str) -> Contract:
+        """Return what rows of that kind must look like, with the columns that rows brought."""
+        return self._contract(kind, self._snapshot())
+
+    def quarantine(self) -> pl.DataFrame:
+        """Return the rows that were refused and not replayed yet.
+
+        Columns: event, time, known_at, source_kind, reason, content (the row, as JSON).
+        """
+        columns = ["event", "time", "known_at", "source_kind", "reason", "content"]
+        replayed = self.scan("replayed").select("event").collect()
+        rows = self.scan("quarantine").collect()
+        if rows.is_empty():
+            return rows
+        return rows.select(columns).join(replayed, on="event", how="anti").sort("known_at", "event")
+
+    # writing
+
+    def append(
+        self,
+        *,
+        known_at: str | None = None,
+        batch: tuple[str, int] | None = None,
+        complete_until: datetime | None = None,
+        **kinds: Any,
+    ) -> Appended:
+        """Add events of one or more kinds: all of them at once, or none.
+
+        Parameters
+        ----------
+        known_at : str, optional
+            The column to take as `known_at` in tables that have none: "time" if we knew at once.
+        batch : (name, number), optional
+            Batches of one name come with rising numbers; one that is in already is skipped.
+        complete_until : datetime, optional
+            From now on, nothing counts as known before this moment: rows that come later and
+            say otherwise are `late`, get it as `known_at` and keep what they said in
+            `claimed_known_at`. It never falls: an earlier moment changes nothing.
+        **kinds : table
+            One table per kind: Polars, pandas, Arrow.
+
+        Returns
+        -------
+        Appended
+            Rows added, duplicates dropped, rows in quarantine by reason.
+
+        Raises
+        ------
+        ValueError
+            If a table cannot be read as that kind; then nothing is written.
+        OSError
+            If the disk or the object store refuses; then nothing is added.
+        """
+        self._refuse_view("append")
+        _check_arguments(batch, complete_until, self._now())
+        tables = {
+            kind: _with_known_at(to_polars(table, kind), kind, known_at)
+            for kind, table in kinds.items()
+        }
+
+        def attempt(snapshot: Snapshot) -> Appended | None:
+            if batch is not None and (snapshot.transaction(batch[0]) or 0) >= batch[1]:
+                return Appended(snapshot.version, skipped=True)
+            for kind in tables:
+                self._contract(kind, snapshot)
+            intake = prepare(tables, snapshot, self._now())
+            return self._commit(snapshot, intake, batch, complete_until)
+
+        return self._until_done(attempt)
+
+    def register(self, contract: Contract) -> None:
+        """Make a kind of one's own known to the log, or change what rows must look like.
+
+        Raises ValueError for a name the log uses itself, or if a column would change its type.
+        """
+        self._refuse_view("register")
+        if contract.kind in RESERVED:
+            raise ValueError(f"{contract.kind} is a name the log uses itself: choose another kind")
+
+        def attempt(snapshot: Snapshot) -> Appended | None:
+            known = contracts_of(snapshot).get(contract.kind, contract)
+            refuse_changed_types(known, contract)
+            intake = Intake(rows={"contract": contract_rows([contract], snapshot)})
+            return self._commit(snapshot, intake)
+
+        self._until_done(attempt)
+
+    def replay(self, repair: Callable[[pl.DataFrame], pl.DataFrame], kind: str) -> Appended:
+        """Give the quarantined rows of one kind another chance.
+
+        `repair` gets the rows as they once came, with `reason` and `quarantined`, an id to keep.
+        It returns, repaired, those that shall be tried again. It is called once for each set of
+        columns and types that came. What gets in leaves the quarantine; the rest stays as it is.
+        """
+        self._refuse_view("replay")
+        refused = self.quarantine().filter(pl.col("source_kind") == kind)
+        frames = [repair(frame) for frame in restore(refused)]
+        for frame in frames:
+            if "quarantined" not in frame.columns:
+                raise ValueError(
+                    "repair must keep the column `quarantined`: it says which row is which"
+                )
+
+        def attempt(snapshot: Snapshot) -> Appended | None:
+            return self._commit(snapshot, prepare_replay(frames, kind, snapshot, self._now()))
+
+        return self._until_done(attempt)
+
+    def compact(self) -> int:
+        """Merge the small files of each kind and day. Return the version that has them merged.
+
+        No answer changes, and no file is deleted: every older version stays readable.
+        """
+        self._refuse_view("compact")
+
+        def attempt(snapshot: Snapshot) -> int:
+            small = snapshot.files.filter(pl.col("bytes") < SMALL_BYTES)
+            many = small.filter(pl.len().over("kind", "day") > 1)
+            if many.is_empty():
+                return snapshot.version
+            parts = many.partition_by("kind", "day", as_dict=True)
+            merged = (
+                (kind, snapshot.scan(part, snapshot.columns(kind)).collect().sort("time"))
+                for (kind, _), part in parts.items()
+            )
+            number = (snapshot.transaction("compaction") or 0) + 1
+            return self._lake.commit(snapshot, merged, {"compaction": number}, replacing=many)
+
+        return self._until_done(attempt)
+
+    def __repr__(self):
+        snapshot = self._snapshot()
+        lines = [f"EventLog at {self.path}, version {snapshot.version}"]
+        for kind in self.kinds:
+            files = snapshot.select(kind)
+            first, last = files["min_time"].min(), files["max_time"].max()
+            rows = files["rows"].sum() if self._known_before is None else _height(self.scan(kind))
+            lines.append(f"{kind:<12} {rows:>12,} events  {first:%Y-%m-%d} to {last:%Y-%m-%d}")
+        return "\n".join(lines)
+
+    # behind the scenes
+
+    def _snapshot(self) -> Snapshot:
+        return self._lake.snapshot(self._version)
+
+    def _contract(self, kind: str, snapshot: Snapshot) -> Contract:
+        contracts = contracts_of(snapshot)
+        if kind not in contracts:
+            close = difflib.get_close_matches(kind, contracts) or sorted(contracts)
+            raise ValueError(
+                f"no kind is called {kind!r} in the log at {self.path}; did you mean "
+                f"{' or '.join(close)}? A new kind needs a contract: "
+                f'log.register(Contract("{kind}", (Column(…), …)))'
+            )
+        return contracts[kind]
+
+    def _now(self) -> datetime:
+        return _aware(self.clock(), "the clock")
+
+    def _view(self) -> "EventLog":
+        view = copy.copy(self)
+        view._is_view = True
+        return view
+
+    def _refuse_view(self, verb: str) -> None:
+        if self._is_view:
+            raise ValueError(
+                f"cannot {verb}: this is the log as of a moment or version; {verb} to the log itself"
+            )
+
+    def _until_done(self, attempt: Callable[[Snapshot], Any]) -> Any:
+        """Call `attempt` with the newest snapshot until nobody commits in between."""
+        for number in range(ATTEMPTS):
+            with self._lake.turn():
+                try:
+                    done = attempt(self._lake.snapshot())
+                except CommitFailedError as error:
+                    failure = error
+                    done = None
+            if done is not None:
+                return done
+            time.sleep(random.uniform(0, min(1.0, 0.01 * number)))
+        raise OSError(
+            f"gave up after {ATTEMPTS} attempts: others commit to the log at {self.path} all the "
+            f"time ({failure}); nothing was added, append again"
+        )
+
+    def _commit(
+        self,
+        snapshot: Snapshot,
+        intake: Intake,
+        batch: tuple[str, int] | None = None,
+        complete_until: datetime | None = None,
+    ) -> Appended | None:
+        """Commit these rows. None if the table had to be made or widened first: try again."""
+        numbers = dict([batch] if batch else [])
+        if complete_until is not None:
+            line = watermark(snapshot)
+            if line is None or complete_until > line:
+                numbers["complete_until"] = _microseconds(complete_until)
+        version = snapshot.version
+        if intake.rows or numbers:
+            missing = intake.columns_beyond(snapshot.schema)
+            if missing or snapshot.table is None:
+                self._lake.widen(snapshot, missing)
+                return None
+            numbers["workbench"] = (snapshot.transaction("workbench") or 0) + 1
+            version = self._lake.commit(snapshot, intake.rows.items(), numbers)
+        return Appended(
+            version=version,
+            added=intake.added,
+            duplicates=intake.duplicates,
+            quarantined=intake.quarantined,
+            late=intake.late,
+            new_columns=intake.new_columns,
+        )
+
+
+def wall_clock() -> datetime:
+    """Return now, in UTC."""
+    return datetime.now(UTC)
+
+
+def _aware(moment: datetime, name: str) -> datetime:
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        raise ValueError(
+            f"{name} must be a datetime with a time zone, such as "
+            f"datetime(2026, 3, 1, tzinfo=UTC), got {moment!r}"
+        )
+    return moment.astimezone(UTC)
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def _check_arguments(batch, complete_until: datetime | None, now: datetime) -> None:
+    if batch is not None:
+        name, number = batch
+        if name in OWN_NUMBERS or not isinstance(number, int) or number < 1:
+            raise ValueError(
+                f"batch must be (name, number) with number >= 1 and a name other than "
+                f"{', '.join(OWN_NUMBERS)}, got {batch!r}"
+            )
+    if complete_until is not None and _aware(complete_until, "complete_until") > now:
+        raise ValueError(
+            f"complete_until must not lie after the clock ({now:%Y-%m-%d %H:%M:%S %Z}), "
+            f"got {complete_until}: more can become known until then"
+        )
+
+
+def _with_known_at(frames: list[pl.DataFrame], kind: str, column: str | None) -> list[pl.DataFrame]:
+    """Return frames with `known_at`, taken from another column where it is missing."""
+    if column is None or all("known_at" in frame.columns for frame in frames):
+        return frames
+    for frame in frames:
+        if column not in frame.columns:
+            raise ValueError(
+                f"known_at={column!r}, and {kind} has no such column: it has {frame.columns}"
+            )
+    return [frame.with_columns(known_at=column) for frame in frames]
+
+
+def _height(rows: pl.LazyFrame) -> int:
+    return rows.select(pl.len()).collect().item()
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

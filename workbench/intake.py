@@ -1,0 +1,187 @@
+"""From the tables of one append to the rows of one commit.
+
+    tables ─► check by contract ─► deduplicate ─► late rows ─► rows of the log
+                   │                    │
+                   └────────────────────┴─► rows of kind `quarantine`
+    columns never seen ─► rows of kind `contract`
+
+Nothing here writes: a snapshot and tables go in, rows and a report come out.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import polars as pl
+
+from workbench.contracts import CONTRACTS, Contract, check, grow
+from workbench.deduplicate import deduplicate, unseen
+from workbench.lake import Snapshot
+from workbench.quarantine import EPOCH, quarantined
+
+__all__ = ["Intake", "contract_rows", "contracts_of", "prepare", "prepare_replay", "watermark"]
+
+SYSTEM_KINDS = ("quarantine", "replayed", "contract")
+Tables = Mapping[str, Sequence[pl.DataFrame]]
+
+
+@dataclass
+class Intake:
+    """The rows that one commit will write, by kind, and the counts for the report."""
+
+    rows: dict[str, pl.DataFrame] = field(default_factory=dict)
+    added: dict[str, int] = field(default_factory=dict)
+    duplicates: int = 0
+    quarantined: Counter = field(default_factory=Counter)
+    late: int = 0
+    new_columns: dict[str, list[str]] = field(default_factory=dict)
+    refused_events: list = field(default_factory=list)
+
+    def columns_beyond(self, schema: Mapping[str, pl.DataType]) -> dict[str, pl.DataType]:
+        """Return the columns, with types, that these rows have and the schema lacks."""
+        everything = {
+            name: dtype for rows in self.rows.values() for name, dtype in rows.schema.items()
+        }
+        return {name: dtype for name, dtype in everything.items() if name not in schema}
+
+
+def prepare(tables: Tables, snapshot: Snapshot, now: datetime) -> Intake:
+    """Return what one append of these tables to this snapshot writes.
+
+    Raises ValueError if a table as a whole cannot be read as its kind, or a column has another
+    type than the log's.
+    """
+    intake, schema = Intake(), dict(snapshot.schema)
+    contracts = contracts_of(snapshot)
+    line = watermark(snapshot)
+    refused, grown = [], []
+    for kind, frames in tables.items():
+        good, bad, contract = _checked(frames, contracts[kind], now)
+        if good is None:
+            continue
+        _refuse_other_types(good, kind, schema)
+        sorted_rows = deduplicate(good, kind, snapshot)
+        new = sorted_rows.new
+        intake.duplicates += sorted_rows.duplicates
+        for rows in (*bad, sorted_rows.conflicts):
+            if not rows.is_empty():
+                refused.append(quarantined(rows, kind, schema["event"]))
+                intake.refused_events += rows["event"].to_list()
+        if line is not None:
+            new, late = _held_to(line, new)
+            intake.late += late
+        if new.is_empty():
+            continue
+        intake.rows[kind], intake.added[kind] = new, new.height
+        if contract != contracts[kind]:
+            grown.append(contract)
+            known = len(contracts[kind].columns)
+            intake.new_columns[kind] = [column.name for column in contract.columns[known:]]
+    if refused:
+        _add_quarantine(intake, pl.concat(refused), snapshot, max(now, line or now))
+    if grown:
+        intake.rows["contract"] = contract_rows(grown, snapshot)
+    return intake
+
+
+def prepare_replay(
+    frames: Sequence[pl.DataFrame], kind: str, snapshot: Snapshot, now: datetime
+) -> Intake:
+    """Return what repaired rows write: those that get in, and that they left the quarantine.
+
+    `frames` have a column `quarantined`, the id under which each row waits there.
+    """
+    own = ("quarantined", "reason")
+    intake = prepare({kind: [frame.drop(own, strict=False) for frame in frames]}, snapshot, now)
+    intake.rows.pop("quarantine", None)  # what is refused again waits there already
+    got_in = [
+        frame.filter(~pl.col("event").is_in(intake.refused_events))["quarantined"]
+        for frame in frames
+    ]
+    if sum(map(len, got_in)):
+        moment = pl.lit(now).cast(snapshot.schema["time"])
+        ids = pl.concat(got_in).unique().alias("event").to_frame()
+        intake.rows["replayed"] = ids.with_columns(time=moment, known_at=moment)
+    return intake
+
+
+def contracts_of(snapshot: Snapshot) -> dict[str, Contract]:
+    """Return the contracts that hold in this version: shipped, registered, grown."""
+    contracts = {**CONTRACTS, **{kind: Contract(kind) for kind in SYSTEM_KINDS}}
+    files = snapshot.select("contract")
+    if not files.is_empty():
+        notes = [
+            json.loads(text) for text in snapshot.scan(files, ["content"]).collect()["content"]
+        ]
+        for note in sorted(notes, key=lambda note: note["number"]):
+            contracts[note["kind"]] = Contract.from_json(json.dumps(note["contract"]))
+    return contracts
+
+
+def contract_rows(contracts: Sequence[Contract], snapshot: Snapshot) -> pl.DataFrame:
+    """Return the rows by which the log remembers contracts."""
+    number = (snapshot.transaction("workbench") or 0) + 1
+    notes = [
+        {"number": number, "kind": each.kind, "contract": json.loads(each.to_json())}
+        for each in contracts
+    ]
+    return pl.select(time=EPOCH, known_at=EPOCH).join(
+        pl.DataFrame({"content": [json.dumps(note) for note in notes]}), how="cross"
+    )
+
+
+def watermark(snapshot: Snapshot) -> datetime | None:
+    """Return the moment up to which `as_of` never changes, None if nobody set one."""
+    microseconds = snapshot.transaction("complete_until")
+    if microseconds is None:
+        return None
+    return pl.select(pl.lit(microseconds).cast(pl.Datetime("us", "UTC"))).item()
+
+
+def _checked(frames: Sequence[pl.DataFrame], contract: Contract, now: datetime):
+    goods, bads = [], []
+    for frame in frames:
+        if frame.is_empty():
+            continue
+        good, bad = check(frame, contract, now)
+        contract = grow(contract, good)
+        goods.append(good)
+        bads.append(bad)
+    return (pl.concat(goods, how="diagonal") if goods else None), bads, contract
+
+
+def _refuse_other_types(rows: pl.DataFrame, kind: str, schema: dict[str, pl.DataType]) -> None:
+    """Raise if a column has another type than the log's; note the types of new ones."""
+    for name, dtype in rows.schema.items():
+        ours = schema.setdefault(name, dtype)
+        if dtype != ours:
+            raise ValueError(
+                f"{kind}.{name} is {dtype}, and {name} is {ours} in this log since it first came; "
+                f"first rows: {rows[name].head(3).to_list()}. One column has one type in all kinds"
+            )
+
+
+def _held_to(line: datetime, rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """Return the rows with nothing known before the line, and how many claimed it was."""
+    is_late = rows["known_at"] < line
+    late = int(is_late.sum())
+    if late == 0:
+        return rows, 0
+    claimed = pl.when(is_late).then("known_at")
+    if "claimed_known_at" in rows.columns:
+        claimed = pl.coalesce("claimed_known_at", claimed)
+    known_at = (
+        pl.when(is_late).then(pl.lit(line).cast(rows.schema["known_at"])).otherwise("known_at")
+    )
+    return rows.with_columns(known_at=known_at, claimed_known_at=claimed), late
+
+
+def _add_quarantine(intake: Intake, rows: pl.DataFrame, snapshot: Snapshot, now: datetime) -> None:
+    counts = rows["reason"].value_counts(sort=True)
+    intake.quarantined.update(dict(counts.iter_rows()))
+    known_at = pl.lit(now).cast(rows.schema["time"])
+    new = unseen(rows.unique("event", keep="first", maintain_order=True), "quarantine", snapshot)
+    if not new.is_empty():
+        intake.rows["quarantine"] = new.with_columns(known_at=known_at)
