@@ -1,0 +1,29 @@
+"""`workbench apps`: the marimo apps as a gallery, on this machine only, behind a token."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from workbench.cli.checkout import checkout
+from workbench.cli.lab import QUIET
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str]) -> None:
+    """Become `marimo run` on all apps of `notebooks/apps`."""
+    parser = argparse.ArgumentParser(prog="workbench apps", description=__doc__.splitlines()[0])
+    parser.add_argument("--port", type=int, default=2718, help="[2718]")
+    parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    options = parser.parse_args(argv)
+    folder = checkout() / "notebooks" / "apps"
+    if not list(folder.glob("*.py")):
+        raise ValueError(f"{folder} holds no app (*.py)")
+    command = [sys.executable, "-m", "marimo", "run", str(folder)]
+    command += ["--host", "127.0.0.1", "--port", str(options.port), "--token"]
+    if options.no_browser:
+        command.append("--headless")
+    os.execve(command[0], command, {**os.environ, **QUIET})
