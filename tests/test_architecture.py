@@ -11,7 +11,6 @@ STAGES = {"data", "labeling", "features", "training", "tracking", "serving", "ex
 STAGES |= {"monitoring"}
 USES = {"fraud", "recommender", "search"}
 BOTTOM_PACKAGES = {"events", "contracts", "journal", "policy", "outcomes", "metrics"}
-TOPS = {"cli", "bench"}  # what the command line is made of
 MARKETPLACE_MAY = {"events", "contracts", "policy", "assign", "rename", "marketplace"}
 TRUTH_MAY = {"marketplace", "studies"}
 VAGUE_FILES = {"utils", "util", "helpers", "helper", "common", "constants", "base", "misc"}
@@ -20,7 +19,7 @@ VAGUE_CLASSES = ("Manager", "Handler", "Utils", "Base")
 
 def layer(part: str, root: Path) -> int:
     """How high a part of the package stands; it may import what stands lower, and itself."""
-    for height, parts in enumerate([STAGES, USES, {"studies"}, {"widgets"}, TOPS], start=1):
+    for height, parts in enumerate([STAGES, USES, {"studies"}, {"widgets"}, {"cli"}], start=1):
         if part in parts:
             return height
     known = part in BOTTOM_PACKAGES or (root / "workbench" / f"{part}.py").is_file()
