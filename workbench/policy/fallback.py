@@ -13,6 +13,8 @@ from workbench.policy.columns import Columns, column, is_missing, take
 from workbench.policy.decisions import in_request_order
 from workbench.policy.groups import Requests
 from workbench.policy.protocol import Policy
+from workbench.policy.shadow import Shadow
+from workbench.policy.split import Split
 
 __all__ = ["Fallback"]
 
@@ -56,12 +58,25 @@ class Fallback:
         return dict(parts[0]) if len(parts) == 1 else in_request_order(parts, requests.groups)
 
     def propensity(self, requests: Columns, decisions: Columns) -> np.ndarray:
-        """That of the child who answers the request; it must not depend on chance who does."""
-        wanted = column(decisions, "request")
+        """Chance that the ladder makes each of these decisions; (len(decisions),).
+
+        A `Split` on a rung makes a split of ladders, one for each arm; splits on several rungs must
+        have salts of their own.
+        """
+        ladder = _flat(self.ladder)
+        for rung, child in enumerate(ladder):
+            if isinstance(child, Split):
+                return sum(
+                    child.shares[name]
+                    * Fallback([*ladder[:rung], arm, *ladder[rung + 1 :]]).propensity(
+                        requests, decisions
+                    )
+                    for name, arm in child.arms.items()
+                )
+        requests, wanted = Requests.of(requests), column(decisions, "request")
+        requests.groups.locate(wanted)  # raises for a request that nobody asked about
         result = np.zeros(len(wanted))
-        requests = Requests.of(requests)
-        requests.groups.locate(wanted)  # raises for a request nobody asked about
-        for child, rows, answers in self._answers(requests):
+        for child, rows, answers in Fallback(ladder)._answers(requests):
             mine = np.flatnonzero(np.isin(wanted, answers["request"]))
             if len(mine):
                 result[mine] = child.propensity(rows, take(decisions, mine))
@@ -94,6 +109,19 @@ class Fallback:
                 yield child, rows, take(answers, ~gone)
             assigned = take(answers, gone & (answers["variant"] != "") & answers["live"])
             rows = Requests(rows, np.flatnonzero(groups.spread(left)))
+
+
+def _flat(ladder: Sequence[Policy]) -> list[Policy]:
+    """The rungs that decide: of a shadow its live policy, of a ladder in the ladder its rungs."""
+    flat = []
+    for child in ladder:
+        if isinstance(child, Shadow):
+            flat += _flat([child.live])
+        elif isinstance(child, Fallback):
+            flat += _flat(child.ladder)
+        else:
+            flat.append(child)
+    return flat
 
 
 def _unanswered(answers: Columns, request: np.ndarray) -> np.ndarray:

@@ -84,8 +84,8 @@ def _table(decisions: Columns, requests):
     import polars as pl
 
     table = _with_nulls(pl.DataFrame({name: _plain(decisions[name]) for name in DECISION_COLUMNS}))
-    if "item" not in requests.columns:
-        table = table.with_columns(item=pl.lit(None))  # of no type: the log's ids may be text
+    if table["item"].is_null().all():  # as the requests' items; without any, of no type at all
+        table = table.with_columns(item=pl.lit(None, requests.schema.get("item", pl.Null)))
     source = _source(table, requests)
     carried = [requests[name][source] for name in _CARRIED if name in requests.columns]
     follows = requests.schema.get("event", table.schema["request"])

@@ -54,10 +54,9 @@ class Groups:
 
         `cells` bounds the size of a rectangle.
         """
-        if not len(self.ids):
-            return
-        size = self.sizes[0]
-        if cells is None and self.rows is None and (self.sizes == size).all():
+        size = self.sizes[0] if len(self.sizes) else 1
+        small = cells is None or len(self.ids) * size <= cells
+        if small and self.rows is None and (self.sizes == size).all():
             yield np.arange(len(self.ids)), lambda values: values.reshape(-1, size)
             return
         starts = self.sizes.cumsum() - self.sizes

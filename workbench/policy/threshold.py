@@ -32,7 +32,7 @@ class Threshold:
     unscored: str = "block"  # as long as nobody can judge it, nobody pays with it
 
     def __post_init__(self):
-        if not np.isfinite(self.cutoff):
+        if np.isnan(self.cutoff):  # infinite is a number here: block nothing, or everything
             raise ValueError(f"cutoff must be a number, got {self.cutoff}")
         if self.unscored not in ("approve", "block"):
             raise ValueError(f"unscored must be 'approve' or 'block', got {self.unscored!r}")
