@@ -78,8 +78,8 @@ def test_it_opens_anywhere(name):
 @pytest.mark.parametrize("name", [path.relative_to(ROOT).as_posix() for path in NOTEBOOKS])
 def test_it_runs_again_and_two_at_once_with_the_same_checked_output(name, request):
     home = request.config.labs / "notebooks" / Path(name).stem  # where its first run was
-    nbval = "-o addopts=-q -p no:cacheprovider -p no:xdist --nbval-lax --nbval-current-env".split()
-    nbval += ["--noconftest", "--nbval-cell-timeout", "120"]  # conftest.py would choose the home
+    nbval = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout", "120"]
+    nbval += ["--noconftest", "-o", "addopts=-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
     runs = [
         subprocess.Popen(
             [sys.executable, "-m", "pytest", *nbval, name],
