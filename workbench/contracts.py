@@ -19,17 +19,11 @@ from types import MappingProxyType
 
 import polars as pl
 
+from workbench.lossless import POLARS_TYPES, lossless, type_word
+
 __all__ = ["CLOCKS", "CONTRACTS", "VOCABULARY", "Column", "Contract", "check", "grow"]
 
 CLOCKS = ("time", "known_at")
-
-POLARS_TYPES = {
-    "time": pl.Datetime("us", "UTC"),
-    "word": pl.String,
-    "float": pl.Float64,
-    "int": pl.Int64,
-    "bool": pl.Boolean,
-}
 
 VOCABULARY: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(["event", "request", "user", "item", "seller", "session", "device"], "id")
@@ -158,7 +152,7 @@ def check(
     for column in (*_KEYS, *grow(contract, frame).columns):
         name = column.name
         if name in frame.columns:
-            casts[name], broken = _conversion(frame.schema[name], column, contract.kind)
+            casts[name], broken = lossless(name, frame.schema[name], column.dtype, contract.kind)
             rules += [(name, *rule) for rule in broken + _value_rules(column, casts[name])]
         elif column.required:
             rules.append((name, "missing", pl.lit(True)))
@@ -206,7 +200,7 @@ def grow(contract: Contract, frame: pl.DataFrame) -> Contract:
     'word'
     """
     new = [
-        Column(name=name, dtype=VOCABULARY.get(name) or _dtype_word(dtype))
+        Column(name=name, dtype=VOCABULARY.get(name) or type_word(dtype))
         for name, dtype in frame.schema.items()
         if name not in (*CLOCKS, "event") and contract.column(name) is None
     ]
@@ -215,7 +209,7 @@ def grow(contract: Contract, frame: pl.DataFrame) -> Contract:
 
 def _shipped(kind: str, required: str, optional: str) -> Contract:
     bounds = {"position": {"low": 1}}
-    bounds |= dict.fromkeys(["propensity", "variant_share"], {"low": 0, "high": 1})
+    bounds |= {name: {"low": 0, "high": 1} for name in ("propensity", "variant_share")}
     must, may = required.split(), optional.split()
     return Contract(
         kind,
@@ -260,23 +254,24 @@ _KEYS = (
 def _refuse_whole_tables(frame: pl.DataFrame, kind: str) -> None:
     for name in OWN_COLUMNS:
         if name in frame.columns:
-            raise ValueError(
-                f"{kind}.{name} is a name the log uses itself: call the column otherwise"
-            )
+            raise ValueError(f"{kind}.{name}: the log uses this name itself, give it another")
     for name in ("event", *CLOCKS):
         if name not in frame.columns:
             raise ValueError(f"{kind} has no column {name}{_HOW_TO_GET[name]}")
     for name, dtype in frame.schema.items():
         if dtype == pl.Datetime and dtype.time_zone is None:
+            argument = name if name in CLOCKS else "time"
             raise ValueError(
-                f"{kind}.{name} has no time zone, so its hours could be anywhere's: say where with "
-                f'workbench.rename(table, {name if name in CLOCKS else "time"}="{name}", tz="Europe/Zurich")'
+                f"{kind}.{name} has no time zone, so its hours could be anywhere's: say where, "
+                f'workbench.rename(table, {argument}="{name}", tz="Europe/Zurich"); first rows: '
+                f"{[str(value) for value in frame[name].head(3)]}"
             )
     for name in CLOCKS:
         if frame.schema[name] != pl.Datetime:
             raise ValueError(
-                f"{kind}.{name} is {frame.schema[name]}, not a date with time and zone; first rows: "
-                f"{frame[name].head(3).to_list()}. workbench.rename(table, {name}=…, tz=…) reads text"
+                f"{kind}.{name} is {frame.schema[name]}, not a date with time and zone; first "
+                f"rows: {frame[name].head(3).to_list()}. workbench.rename(table, {name}=…, tz=…) "
+                "reads ISO text"
             )
 
 
@@ -286,48 +281,6 @@ _HOW_TO_GET = {
     "time": ', when it happened: workbench.rename(table, time="your column", tz="UTC") names it',
     "known_at": ', when we could know it: append(…, known_at="time") if that was at once',
 }
-
-
-def _dtype_word(dtype: pl.DataType) -> str:
-    """Return which of the contract's words a Polars type is."""
-    if dtype.is_integer():
-        return "int"
-    if dtype.is_float():
-        return "float"
-    if dtype in (pl.String, pl.Categorical, pl.Enum):
-        return "word"
-    return {pl.Boolean: "bool", pl.Datetime: "time"}.get(dtype.base_type(), "other")
-
-
-def _conversion(dtype: pl.DataType, column: Column, kind: str):
-    """Return the cast to the log's type and the rules that find what it would lose."""
-    name, wanted = column.name, column.dtype
-    value, word = pl.col(name), _dtype_word(dtype)
-    if wanted == "id":
-        if word not in ("int", "word"):
-            raise ValueError(
-                f"{kind}.{name} is {dtype}, and an id is a whole number or a word (Int64 or String); "
-                f"workbench.rename(table, {name}=…) makes whole floats whole numbers again"
-            )
-        wanted = word
-    if wanted == "other":
-        return _keepable(dtype, value, f"{kind}.{name}"), []
-    cast = value.cast(POLARS_TYPES[wanted], strict=False)
-    if wanted == "time" and word == "time":
-        cast = value.dt.convert_time_zone("UTC").dt.cast_time_unit("us")
-        finer = value.dt.timestamp("ns") % 1000 != 0
-        return cast, [("finer than a microsecond", finer)] if dtype.time_unit == "ns" else []
-    if word == wanted:
-        too_large = value.is_not_null() & cast.is_null()
-        return cast, [("too large for Int64", too_large)] if dtype in (pl.UInt64, pl.Int128) else []
-    whole = {"float": ("int", "bool"), "int": ("float",)}.get(wanted, ())
-    if word in whole or (wanted in ("float", "int") and dtype == pl.Decimal):
-        lossy = value.is_not_null() & (cast.cast(dtype, strict=False) != value).fill_null(True)
-        if word == "float":  # NaN is not a whole number
-            lossy = value.is_not_null() & ~(cast.cast(pl.Float64) == value).fill_null(False)
-        return cast, [(f"no exact {POLARS_TYPES[wanted]}", lossy)]
-    words = f"{dtype}, and the contract says {POLARS_TYPES[wanted]}"
-    return pl.lit(None, POLARS_TYPES[wanted]), [(words, value.is_not_null())]
 
 
 def _value_rules(column: Column, value: pl.Expr):
@@ -350,17 +303,3 @@ def _value_rules(column: Column, value: pl.Expr):
 
 
 _FIRST_YEAR, _LAST_YEAR = 1, 9999  # what a folder day=yyyy-mm-dd can name
-
-
-def _keepable(dtype: pl.DataType, value: pl.Expr, where: str) -> pl.Expr:
-    inner = dtype
-    while inner in (pl.List, pl.Array):
-        inner = inner.inner
-    if dtype == pl.Array:
-        value = value.arr.to_list()
-    if inner in (pl.Struct, pl.Duration, pl.Time, pl.Object, pl.UInt64, pl.Int128, pl.Categorical):
-        raise ValueError(
-            f"{where} is {dtype}, which the log cannot keep: make it numbers, words, times, or lists "
-            "of them (a duration as seconds, a struct as one column per field)"
-        )
-    return value

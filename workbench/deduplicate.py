@@ -28,79 +28,87 @@ class Sorted:
 def deduplicate(rows: pl.DataFrame, kind: str, snapshot: Snapshot) -> Sorted:
     """Sort rows of one kind by what the log already has.
 
-    O(n + m) time for n rows and the m events of that kind on the same days, of which only files
-    whose smallest and largest event enclose one of the rows' are read.
+    Ids alone tell nearly all rows apart: sorted hashes find those that come twice, and only files
+    whose smallest and largest event enclose one of the rows' are read. Whole rows are compared
+    for the few that remain. O(n log n + m) time for n rows and m events on the same days.
     """
-    first, again = _split_repeated(rows)
-    repeated, batch_conflicts = _compare(
-        again, first, f"{kind}.event: twice here, with other values"
-    )
+    events = rows["event"]
+    files = _files_that_may_hold(rows, kind, snapshot)
+    in_log = _found(events, files, snapshot)
+    is_doubtful = events.is_in(pl.concat([_repeated(events), in_log]).implode())
+    doubtful = rows.filter(is_doubtful)
+    if doubtful.is_empty():
+        return Sorted(rows, doubtful.with_columns(reason=pl.lit("")), 0)
 
-    files = _files_that_may_hold(first, kind, snapshot)
-    found = _found(first, files, snapshot)
-    if found.is_empty():
-        return Sorted(first, batch_conflicts, len(repeated))
-    is_known = first["event"].is_in(found.implode())
-    columns = [name for name in snapshot.columns(kind) if name not in NOT_CONTENT]
-    stored = snapshot.scan(files, columns).filter(pl.col("event").is_in(found.implode())).collect()
-    reason = f"{kind}.event: already in the log, with other values"
-    same, log_conflicts = _compare(first.filter(is_known), stored, reason)
+    is_first = doubtful["event"].is_first_distinct()
+    first, again = doubtful.filter(is_first), doubtful.filter(~is_first)
+    is_known = first["event"].is_in(in_log.implode())
+    same, other = _compare(again, first, f"{kind}.event: twice in one append, with other values")
+    known = first.filter(is_known)
+    same_as_log, other_than_log = _compare(
+        known,
+        _stored(known, kind, snapshot),
+        f"{kind}.event: already in the log, with other values",
+    )
     return Sorted(
-        first.filter(~is_known),
-        pl.concat([batch_conflicts, log_conflicts]),
-        len(repeated) + len(same),
+        new=pl.concat([rows.filter(~is_doubtful), first.filter(~is_known)]),
+        conflicts=pl.concat([other, other_than_log]),
+        duplicates=same.height + same_as_log.height,
     )
 
 
 def unseen(rows: pl.DataFrame, kind: str, snapshot: Snapshot) -> pl.DataFrame:
     """Return the rows whose `event` the log does not have on their day, whatever they say."""
-    found = _found(rows, _files_that_may_hold(rows, kind, snapshot), snapshot)
+    found = _found(rows["event"], _files_that_may_hold(rows, kind, snapshot), snapshot)
     return rows.filter(~pl.col("event").is_in(found.implode()))
-
-
-def _found(rows: pl.DataFrame, files: pl.DataFrame, snapshot: Snapshot) -> pl.Series:
-    """Return the events of rows that these files hold."""
-    if files.is_empty():
-        return rows["event"].clear()
-    wanted = pl.col("event").is_in(rows["event"].implode())
-    return snapshot.scan(files, ["event"]).filter(wanted).collect().to_series()
 
 
 def _files_that_may_hold(rows: pl.DataFrame, kind: str, snapshot: Snapshot) -> pl.DataFrame:
     days = rows["time"].dt.date().unique()
-    on_days = snapshot.select(kind, pl.col("day").is_in(days.implode()))
-    if on_days.is_empty() or rows.is_empty():
-        return on_days.clear()
     low, high = rows["event"].min(), rows["event"].max()
-    return on_days.filter(pl.col("max_event") >= low, pl.col("min_event") <= high)
+    of_kind = snapshot.select(kind)
+    if of_kind.is_empty() or rows.is_empty():
+        return of_kind.clear()
+    on_days = pl.col("day").is_in(days.implode())
+    return of_kind.filter(on_days, pl.col("max_event") >= low, pl.col("min_event") <= high)
 
 
-def _split_repeated(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    if rows["event"].n_unique() == rows.height:
-        return rows, rows.clear()
-    is_first = rows["event"].is_first_distinct()
-    return rows.filter(is_first), rows.filter(~is_first)
+def _found(events: pl.Series, files: pl.DataFrame, snapshot: Snapshot) -> pl.Series:
+    """Return those of the events that the files hold."""
+    if files.is_empty():
+        return events.clear()
+    in_reach = events.is_between(files["min_event"].min(), files["max_event"].max())
+    wanted = pl.col("event").is_in(events.filter(in_reach).implode())
+    return snapshot.scan(files, ["event"]).filter(wanted).collect().to_series()
+
+
+def _repeated(events: pl.Series) -> pl.Series:
+    """Return events that come more than once; O(n log n), on hashes of any type."""
+    hashes = events.hash()
+    ordered = hashes.sort()
+    repeated = ordered.filter(ordered == ordered.shift(1)).unique()
+    return events.filter(hashes.is_in(repeated.implode())) if len(repeated) else events.clear()
+
+
+def _stored(rows: pl.DataFrame, kind: str, snapshot: Snapshot) -> pl.DataFrame:
+    """Return what the log has under the events of these rows."""
+    files = _files_that_may_hold(rows, kind, snapshot)
+    if files.is_empty():
+        return rows.clear()
+    columns = [name for name in snapshot.columns(kind) if name not in NOT_CONTENT]
+    wanted = pl.col("event").is_in(rows["event"].implode())
+    return snapshot.scan(files, columns).filter(wanted).collect()
 
 
 def _compare(
     rows: pl.DataFrame, known: pl.DataFrame, reason: str
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Split rows into those that say what `known` says of the same event, and the others."""
-    if rows.is_empty():
-        return rows, rows.with_columns(reason=pl.lit(reason))
-    names = sorted({*rows.columns, *known.columns} - {*NOT_CONTENT, "event"})
-    there = rows.select("event").join(
-        known.rename({name: f"{name} known" for name in known.columns if name != "event"}),
-        on="event",
-        how="left",
-        maintain_order="left",
-    )
-    same = pl.Series([True]).new_from_index(0, rows.height)
-    for name in names:
-        one = rows[name] if name in rows.columns else None
-        other = there[f"{name} known"] if name in known.columns else None
-        if one is None or other is None:
-            same &= (other if one is None else one).is_null()
+    there = rows.select("event").join(known, on="event", how="left", maintain_order="left")
+    same = pl.repeat(True, rows.height, eager=True)
+    for name in {*rows.columns, *known.columns} - {"event", *NOT_CONTENT}:
+        if name in rows.columns and name in known.columns:
+            same &= rows[name].eq_missing(there[name])
         else:
-            same &= one.eq_missing(other)
+            same &= (rows if name in rows.columns else there)[name].is_null()
     return rows.filter(same), rows.filter(~same).with_columns(reason=pl.lit(reason))

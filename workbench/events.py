@@ -12,16 +12,14 @@ of several kinds is one commit, and the version of all data is one integer.
 
 import copy
 import difflib
-import random
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from workbench.commits import Appended, aware, commit, refuse_wrong_arguments, until_done
 from workbench.contracts import Contract, refuse_changed_types, schema_of
 from workbench.intake import (
     SYSTEM_KINDS,
@@ -32,49 +30,14 @@ from workbench.intake import (
     prepare_replay,
     watermark,
 )
-from workbench.lake import CommitFailedError, Lake, Snapshot
+from workbench.lake import Lake, Snapshot
 from workbench.quarantine import restore
 from workbench.tables import to_polars
 
 __all__ = ["Appended", "EventLog"]
 
-ATTEMPTS = 60  # with the pauses between them about half a minute
 SMALL_BYTES = 64 * 2**20  # files below this are merged by compact
-OWN_NUMBERS = ("workbench", "complete_until", "compaction")  # transactions of the log itself
 RESERVED = (*SYSTEM_KINDS, "known_at", "batch", "complete_until", "kind", "day")
-
-
-@dataclass(frozen=True)
-class Appended:
-    """What one append did. The repr is the report.
-
-    >>> Appended(version=3, added={"click": 41}, duplicates=2, quarantined={"click.item: null": 1})
-    version 3: 41 click, 2 duplicates dropped, 1 row in quarantine (1 click.item: null)
-    """
-
-    version: int
-    added: Mapping[str, int] = field(default_factory=dict)
-    duplicates: int = 0
-    quarantined: Mapping[str, int] = field(default_factory=dict)
-    late: int = 0
-    new_columns: Mapping[str, list[str]] = field(default_factory=dict)
-    skipped: bool = False
-
-    def __repr__(self):
-        if self.skipped:
-            return f"version {self.version}: this batch is in already"
-        parts = [f"{rows:,} {kind}" for kind, rows in self.added.items()] or ["nothing new"]
-        if self.duplicates:
-            parts.append(f"{_count(self.duplicates, 'duplicate')} dropped")
-        if self.late:
-            parts.append(f"{self.late:,} late")
-        if self.quarantined:
-            reasons = ", ".join(f"{rows:,} {why}" for why, rows in self.quarantined.items())
-            rows = _count(sum(self.quarantined.values()), "row")
-            parts.append(f"{rows} in quarantine ({reasons})")
-        for kind, names in self.new_columns.items():
-            parts.append(f"new in {kind}: {', '.join(names)}")
-        return f"version {self.version}: {', '.join(parts)}"
 
 
 class EventLog:
@@ -134,10 +97,10 @@ class EventLog:
         contract = self._contract(kind, snapshot)
         conditions, filters = [], []
         if start is not None:
-            filters.append(pl.col("time") >= _aware(start, "start"))
+            filters.append(pl.col("time") >= aware(start, "start"))
             conditions.append(pl.col("max_time") >= start)
         if end is not None:
-            filters.append(pl.col("time") < _aware(end, "end"))
+            filters.append(pl.col("time") < aware(end, "end"))
             conditions.append(pl.col("min_time") < end)
         if self._known_before is not None:
             filters.append(pl.col("known_at") < self._known_before)
@@ -154,7 +117,7 @@ class EventLog:
         For t up to `complete_until` the answer never changes again.
         """
         view = self._view()
-        known_before = [each for each in (self._known_before, _aware(t, "t")) if each is not None]
+        known_before = [each for each in (self._known_before, aware(t, "t")) if each is not None]
         view._known_before = min(known_before)
         return view
 
@@ -245,7 +208,7 @@ class EventLog:
             If the disk or the object store refuses; then nothing is added.
         """
         self._refuse_view("append")
-        _check_arguments(batch, complete_until, self._now())
+        refuse_wrong_arguments(batch, complete_until, self._now())
         tables = {
             kind: _with_known_at(to_polars(table, kind), kind, known_at)
             for kind, table in kinds.items()
@@ -257,9 +220,9 @@ class EventLog:
             for kind in tables:
                 self._contract(kind, snapshot)
             intake = prepare(tables, snapshot, self._now())
-            return self._commit(snapshot, intake, batch, complete_until)
+            return commit(self._lake, snapshot, intake, batch, complete_until)
 
-        return self._until_done(attempt)
+        return until_done(self._lake, attempt)
 
     def register(self, contract: Contract) -> None:
         """Make a kind of one's own known to the log, or change what rows must look like.
@@ -274,9 +237,9 @@ class EventLog:
             known = contracts_of(snapshot).get(contract.kind, contract)
             refuse_changed_types(known, contract)
             intake = Intake(rows={"contract": contract_rows([contract], snapshot)})
-            return self._commit(snapshot, intake)
+            return commit(self._lake, snapshot, intake)
 
-        self._until_done(attempt)
+        until_done(self._lake, attempt)
 
     def replay(self, repair: Callable[[pl.DataFrame], pl.DataFrame], kind: str) -> Appended:
         """Give the quarantined rows of one kind another chance.
@@ -295,9 +258,9 @@ class EventLog:
                 )
 
         def attempt(snapshot: Snapshot) -> Appended | None:
-            return self._commit(snapshot, prepare_replay(frames, kind, snapshot, self._now()))
+            return commit(self._lake, snapshot, prepare_replay(frames, kind, snapshot, self._now()))
 
-        return self._until_done(attempt)
+        return until_done(self._lake, attempt)
 
     def compact(self) -> int:
         """Merge the small files of each kind and day. Return the version that has them merged.
@@ -319,7 +282,7 @@ class EventLog:
             number = (snapshot.transaction("compaction") or 0) + 1
             return self._lake.commit(snapshot, merged, {"compaction": number}, replacing=many)
 
-        return self._until_done(attempt)
+        return until_done(self._lake, attempt)
 
     def __repr__(self):
         snapshot = self._snapshot()
@@ -348,7 +311,7 @@ class EventLog:
         return contracts[kind]
 
     def _now(self) -> datetime:
-        return _aware(self.clock(), "the clock")
+        return aware(self.clock(), "the clock")
 
     def _view(self) -> "EventLog":
         view = copy.copy(self)
@@ -358,88 +321,13 @@ class EventLog:
     def _refuse_view(self, verb: str) -> None:
         if self._is_view:
             raise ValueError(
-                f"cannot {verb}: this is the log as of a moment or version; {verb} to the log itself"
+                f"cannot {verb}: this is the log as of a moment or version; use the log itself"
             )
-
-    def _until_done(self, attempt: Callable[[Snapshot], Any]) -> Any:
-        """Call `attempt` with the newest snapshot until nobody commits in between."""
-        for number in range(ATTEMPTS):
-            with self._lake.turn():
-                try:
-                    done = attempt(self._lake.snapshot())
-                except CommitFailedError as error:
-                    failure = error
-                    done = None
-            if done is not None:
-                return done
-            time.sleep(random.uniform(0, min(1.0, 0.01 * number)))
-        raise OSError(
-            f"gave up after {ATTEMPTS} attempts: others commit to the log at {self.path} all the "
-            f"time ({failure}); nothing was added, append again"
-        )
-
-    def _commit(
-        self,
-        snapshot: Snapshot,
-        intake: Intake,
-        batch: tuple[str, int] | None = None,
-        complete_until: datetime | None = None,
-    ) -> Appended | None:
-        """Commit these rows. None if the table had to be made or widened first: try again."""
-        numbers = dict([batch] if batch else [])
-        if complete_until is not None:
-            line = watermark(snapshot)
-            if line is None or complete_until > line:
-                numbers["complete_until"] = _microseconds(complete_until)
-        version = snapshot.version
-        if intake.rows or numbers:
-            missing = intake.columns_beyond(snapshot.schema)
-            if missing or snapshot.table is None:
-                self._lake.widen(snapshot, missing)
-                return None
-            numbers["workbench"] = (snapshot.transaction("workbench") or 0) + 1
-            version = self._lake.commit(snapshot, intake.rows.items(), numbers)
-        return Appended(
-            version=version,
-            added=intake.added,
-            duplicates=intake.duplicates,
-            quarantined=intake.quarantined,
-            late=intake.late,
-            new_columns=intake.new_columns,
-        )
 
 
 def wall_clock() -> datetime:
     """Return now, in UTC."""
     return datetime.now(UTC)
-
-
-def _aware(moment: datetime, name: str) -> datetime:
-    if not isinstance(moment, datetime) or moment.tzinfo is None:
-        raise ValueError(
-            f"{name} must be a datetime with a time zone, such as "
-            f"datetime(2026, 3, 1, tzinfo=UTC), got {moment!r}"
-        )
-    return moment.astimezone(UTC)
-
-
-def _microseconds(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-
-
-def _check_arguments(batch, complete_until: datetime | None, now: datetime) -> None:
-    if batch is not None:
-        name, number = batch
-        if name in OWN_NUMBERS or not isinstance(number, int) or number < 1:
-            raise ValueError(
-                f"batch must be (name, number) with number >= 1 and a name other than "
-                f"{', '.join(OWN_NUMBERS)}, got {batch!r}"
-            )
-    if complete_until is not None and _aware(complete_until, "complete_until") > now:
-        raise ValueError(
-            f"complete_until must not lie after the clock ({now:%Y-%m-%d %H:%M:%S %Z}), "
-            f"got {complete_until}: more can become known until then"
-        )
 
 
 def _with_known_at(frames: list[pl.DataFrame], kind: str, column: str | None) -> list[pl.DataFrame]:
@@ -456,7 +344,3 @@ def _with_known_at(frames: list[pl.DataFrame], kind: str, column: str | None) ->
 
 def _height(rows: pl.LazyFrame) -> int:
     return rows.select(pl.len()).collect().item()
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

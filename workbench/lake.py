@@ -68,9 +68,9 @@ class Snapshot:
         return None if self.table is None else self.table.transaction_version(name)
 
     def columns(self, kind: str) -> list[str]:
-        """Return the columns that rows of this kind have, in the table's order."""
-        used = self.files.filter(kind=kind)["columns"].explode().unique()
-        return [name for name in self.schema if name in set(used)]
+        """Return the columns that rows of this kind have: `event`, then in order of arrival."""
+        used = set(self.select(kind)["columns"].explode())
+        return [name for name in dict.fromkeys(["event", *self.schema]) if name in used]
 
     def select(self, kind: str, *conditions: pl.Expr) -> pl.DataFrame:
         """Return the files of one kind that meet conditions on their statistics."""

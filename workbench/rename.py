@@ -86,7 +86,7 @@ def rename(
     given = {
         name: value for name, value in locals().items() if name in VOCABULARY and value is not None
     }
-    known_at_once = known_at == "time" and "time" in (time, None, *given)
+    known_at_once = known_at == "time"
     if known_at_once:
         del given["known_at"]
     is_pandas = type(table).__module__.split(".")[0] == "pandas"
@@ -119,7 +119,8 @@ def _renamed_pandas(table, given: dict[str, str]):
         name: table[column] if column in table.columns else levels.get(column)
         for name, column in given.items()
     }
-    _refuse_wrong_names(list(table.columns), given, [n for n, v in wanted.items() if v is None])
+    absent = [name for name, values in wanted.items() if values is None]
+    _refuse_wrong_names(list(table.columns), given, absent)
     first = {column: name for name, column in reversed(given.items())}
     twice = {name: wanted[name] for name in given if first[given[name]] != name}
     from_index = {name: wanted[name] for name in given if given[name] not in table.columns}
@@ -172,7 +173,8 @@ def _utc(values: pl.Series, tz: str | None) -> pl.Series:
     if values.dtype != pl.Datetime:
         raise ValueError(
             f"{name} is {values.dtype}, not a date with time or ISO text; first rows: "
-            f'{values.head(3).to_list()}. Numbers need a unit first: pandas.to_datetime(…, unit="s")'
+            f"{values.head(3).to_list()}. Numbers need a unit first, as in "
+            'pandas.to_datetime(…, unit="s")'
         )
     values = values.dt.cast_time_unit("us")
     if values.dtype.time_zone is None:
@@ -208,8 +210,8 @@ def _in_zone(values: pl.Series, tz: str) -> pl.Series:
     unclear = values.filter(there.is_null() & values.is_not_null())
     if len(unclear):
         raise ValueError(
-            f"{values.name} has {len(unclear):,} times that come twice or never in {tz} because clocks "
-            f"were changed, such as {[str(value) for value in unclear.head(3)]}: give them a zone "
+            f"{values.name} has {len(unclear):,} times that come twice or never in {tz}, where "
+            f"clocks were changed, such as {[str(value) for value in unclear.head(3)]}: give them a zone "
             "before (pandas: tz_localize(…, ambiguous=…, nonexistent=…))"
         )
     return there
