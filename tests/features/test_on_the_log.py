@@ -18,7 +18,7 @@ FEATURES = [
     features.sum("amount", of="payment", per=("user", "device"), days=10, where="amount > 3"),
     features.count("chargeback", per="seller", days=5, lag_days=2),
     features.ratio(
-        features.count("chargeback", per="seller", days=5),
+        features.count("chargeback", per="seller", days=5, lag_days=7),
         features.count("payment", per="seller", days=5, lag_days=7),
         name="seller_risk",
     ),
@@ -47,7 +47,6 @@ def kinds() -> dict[str, pl.DataFrame]:
         payment.sample(300, seed=1)
         .with_columns(
             event=pl.col("event") + n,
-            time=pl.col("time") + timedelta(days=2),
             known_at=pl.col("time") + timedelta(days=7),
         )
         .drop("device")

@@ -22,7 +22,7 @@ from datetime import timedelta
 
 import polars as pl
 
-__all__ = ["Feature", "Ratio"]
+__all__ = ["Feature", "Ratio", "expression"]
 
 _WORDS = (
     (">=", " at least "),
@@ -78,7 +78,7 @@ class Feature:
             raise ValueError(f"lag_days must not be negative (that is the future), got {self.lag}")
         for condition in (self.where, self.column):
             if condition is not None:
-                _columns_in(condition)
+                expression(condition)
         object.__setattr__(self, "name", self.name or _name(self))
 
     @property
@@ -103,7 +103,7 @@ class Feature:
     def columns(self) -> frozenset[str]:
         """Columns of the events that the feature reads, besides the two clocks."""
         parts = [part for part in (self.column, self.where) if part is not None]
-        return frozenset(self.per).union(*(_columns_in(part) for part in parts))
+        return frozenset(self.per).union(*(expression(part).meta.root_names() for part in parts))
 
     @property
     def leaves(self) -> tuple[Feature, ...]:
@@ -142,11 +142,21 @@ class Ratio:
 _US = timedelta(microseconds=1)
 
 
-def _columns_in(expression: str) -> list[str]:
+def expression(text: str) -> pl.Expr:
+    """A column or a condition as a Polars expression; ValueError if it is neither.
+
+    >>> expression("amount > 100 AND place = 'CH'").meta.root_names()
+    ['amount', 'place']
+    """
+    if text.isidentifier():  # also user, which SQL keeps for itself
+        return pl.col(text)
     try:
-        return pl.sql_expr(expression).meta.root_names()
+        return pl.sql_expr(text)
     except pl.exceptions.PolarsError as error:
-        raise ValueError(f"{expression!r} is neither a column nor a condition: {error}") from error
+        raise ValueError(
+            f'{text!r} is neither a column nor a condition: {error} (write "user", with its '
+            "quotes, where SQL has another meaning for a word)"
+        ) from error
 
 
 def _digest(definition: dict) -> str:

@@ -15,7 +15,7 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from workbench.features.definition import Feature, Ratio
+from workbench.features.definition import Feature, Ratio, expression
 from workbench.features.reading import attach, check_names, read_events, read_requests
 from workbench.features.stabbing import History
 
@@ -123,7 +123,7 @@ def _aggregate(feature: Feature, history: History, past: pl.DataFrame):
     if feature.aggregate == "time_since":
         latest, found = history.latest(window, lag, valid)
         return (history.asked[1] - latest) / _US_A_DAY, ~found
-    column = past.select(pl.sql_expr(feature.column).alias("_value")).to_series()
+    column = past.select(expression(feature.column).alias("_value")).to_series()
     present = column.is_not_null().to_numpy() if column.null_count() else None
     valid = present if valid is None else valid if present is None else valid & present
     if feature.aggregate == "distinct":
@@ -155,11 +155,11 @@ def _numbers(column: pl.Series, feature: Feature) -> np.ndarray:
 
 
 def _condition(text: str, past: pl.DataFrame, feature: Feature) -> pl.Expr:
-    expression = pl.sql_expr(text)
-    kind = past.lazy().select(expression).collect_schema().dtypes()[0]
+    condition = expression(text)
+    kind = past.lazy().select(condition).collect_schema().dtypes()[0]
     if kind != pl.Boolean:
         raise ValueError(f"where={text!r} of {feature.of} must be a condition, it gives {kind}")
-    return expression.fill_null(False).alias("_where")
+    return condition.fill_null(False).alias("_where")
 
 
 def _combine(feature: Feature | Ratio, leaves: dict) -> pl.Series:

@@ -24,8 +24,9 @@ class TrainSpec:
         How many trees, how deep, and how much of each is taken.
     tree_method : {"hist", "exact"}
         "exact" tries every cut: 13 times slower here, now and then a little better.
-    bins : int, default 256
-        Cuts that "hist" tries for a feature.
+    bins : int, default 1024
+        Cuts that "hist" tries for a feature. With 256, rare large amounts share one: on the card
+        transactions that cost 0.02 to 0.03 of average precision.
     row_share, column_share : float, default 1
         Share drawn for each tree, in (0, 1].
     base_score : float, default 0.5
@@ -38,7 +39,7 @@ class TrainSpec:
     depth: int = 6
     learning_rate: float = 0.1
     tree_method: str = "hist"
-    bins: int = 256
+    bins: int = 1024
     min_child_weight: float = 1.0
     l2: float = 1.0
     row_share: float = 1.0
