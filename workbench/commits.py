@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from workbench.intake import Intake, watermark
-from workbench.lake import CommitFailedError, Lake, Snapshot
+from workbench.lake import CommitFailedError, Lake
+from workbench.snapshot import Snapshot
 
 __all__ = ["Appended", "aware", "commit", "refuse_wrong_arguments", "until_done"]
 

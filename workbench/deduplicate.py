@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from workbench.lake import Snapshot
+from workbench.snapshot import Snapshot
 
 __all__ = ["Sorted", "deduplicate", "unseen"]
 

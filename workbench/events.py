@@ -30,8 +30,9 @@ from workbench.intake import (
     prepare_replay,
     watermark,
 )
-from workbench.lake import Lake, Snapshot
+from workbench.lake import Lake
 from workbench.quarantine import restore
+from workbench.snapshot import Snapshot
 from workbench.tables import to_polars
 
 __all__ = ["Appended", "EventLog"]
@@ -164,10 +165,10 @@ class EventLog:
         Columns: event, time, known_at, source_kind, reason, content (the row, as JSON).
         """
         columns = ["event", "time", "known_at", "source_kind", "reason", "content"]
-        replayed = self.scan("replayed").select("event").collect()
         rows = self.scan("quarantine").collect()
         if rows.is_empty():
-            return rows
+            return rows.with_columns(pl.lit("").alias(name) for name in columns[3:])
+        replayed = self.scan("replayed").select("event").collect()
         return rows.select(columns).join(replayed, on="event", how="anti").sort("known_at", "event")
 
     # writing

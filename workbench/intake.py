@@ -18,8 +18,8 @@ import polars as pl
 
 from workbench.contracts import CONTRACTS, Contract, check, grow
 from workbench.deduplicate import deduplicate, unseen
-from workbench.lake import Snapshot
 from workbench.quarantine import EPOCH, quarantined
+from workbench.snapshot import Snapshot
 
 __all__ = ["Intake", "contract_rows", "contracts_of", "prepare", "prepare_replay", "watermark"]
 

@@ -1,45 +1,36 @@
-"""One Delta table, partitioned by kind and day: what is in it, and how files get into it.
+"""The Delta table under the log: rows become files, and files become part of it at once.
 
-A `Snapshot` is one version of the table: its files with their statistics. It picks the files
-that a question needs, so that a scan opens no others. `Lake` reads snapshots and commits files.
 Each commit takes the next number of a transaction named `workbench`: of two writers who read the
-same snapshot, Delta lets one commit and fails the other, which reads again and tries again.
-
-    lake/
-      _delta_log/00000000000000000007.json      version 7: which files are in
-      kind=click/day=2026-03-01/<uuid>.parquet  only the columns that clicks have
+same snapshot, Delta lets one commit and fails the other. A crash leaves at most files that no
+commit names, and nobody reads those.
 """
 
+import io
 import json
 import os
+import re
+import shutil
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # not on Windows: there writers may have to try more often
-    fcntl = None
-
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
-__all__ = ["CommitFailedError", "Lake", "Snapshot"]
+from workbench.snapshot import EMPTY_SCHEMA, PARTITIONS, STATISTICS, Snapshot, read_snapshot
 
-PARTITIONS = ["kind", "day"]
-STATISTICS = ("event", "time", "known_at")
-EMPTY_SCHEMA = {
-    "kind": pl.String,
-    "day": pl.Date,
-    "time": pl.Datetime("us", "UTC"),
-    "known_at": pl.Datetime("us", "UTC"),
-}
+try:
+    import fcntl
+except ImportError:  # not on Windows: there a writer may have to try more often
+    fcntl = None
+
+__all__ = ["CommitFailedError", "Lake"]
+
 PROPERTIES = {  # history is kept: a version that a run names can always be read again
     "delta.enableExpiredLogCleanup": "false",
     "delta.logRetentionDuration": "interval 36500 days",
@@ -48,106 +39,47 @@ PROPERTIES = {  # history is kept: a version that a run names can always be read
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Snapshot:
-    """One version of the table. `version` is -1 and `files` empty while there is none.
-
-    `files` has one row per data file: path, kind, day, rows, bytes, the smallest and largest of
-    `event`, `time` and `known_at`, and `columns`, the names of those it has.
-    """
-
-    root: str
-    storage_options: Mapping[str, str] | None
-    version: int
-    schema: Mapping[str, pl.DataType]
-    files: pl.DataFrame
-    table: DeltaTable | None
-
-    def transaction(self, name: str) -> int | None:
-        """Return the last number committed under this transaction name."""
-        return None if self.table is None else self.table.transaction_version(name)
-
-    def columns(self, kind: str) -> list[str]:
-        """Return the columns that rows of this kind have: `event`, then in order of arrival."""
-        used = set(self.select(kind)["columns"].explode())
-        return [name for name in dict.fromkeys(["event", *self.schema]) if name in used]
-
-    def select(self, kind: str, *conditions: pl.Expr) -> pl.DataFrame:
-        """Return the files of one kind that meet conditions on their statistics."""
-        return self.files.filter(pl.col("kind") == kind, *conditions)
-
-    def scan(self, files: pl.DataFrame, columns: Sequence[str]) -> pl.LazyFrame:
-        """Return the rows of these files; a column that a file lacks is null there."""
-        schema = {name: self.schema[name] for name in columns}
-        if files.is_empty():
-            return pl.LazyFrame(schema=schema)
-        uris = [f"{self.root}/{path}" for path in files["path"]]
-        if "://" not in self.root:
-            for uri in uris:
-                if not os.path.exists(uri):
-                    raise ValueError(
-                        f"data file {uri} is gone, and version {self.version} of the log at "
-                        f"{self.root} needs it: bring it back from a copy of that folder"
-                    )
-        return pl.scan_parquet(
-            uris,
-            schema=schema,
-            missing_columns="insert",
-            extra_columns="ignore",
-            hive_partitioning=False,
-            glob=False,
-            storage_options=dict(self.storage_options) if self.storage_options else None,
-        )
-
-
 class Lake:
     """The Delta table at a path or address. Nothing is written before the first commit."""
 
     def __init__(self, path: str | Path, storage_options: Mapping[str, str] | None = None):
-        self.root = str(path) if "://" in str(path) else os.path.abspath(Path(path).expanduser())
+        self.is_local = "://" not in str(path)
+        self.root = os.path.abspath(Path(path).expanduser()) if self.is_local else str(path)
         self.root = self.root.rstrip("/")
-        self.is_local = "://" not in self.root
         self.storage_options = dict(storage_options) if storage_options else None
         if self.is_local:
             _refuse_foreign_folder(self.root)
 
     def snapshot(self, version: int | None = None) -> Snapshot:
         """Return that version of the table, by default the newest."""
-        try:
-            table = DeltaTable(self.root, version=version, storage_options=self.storage_options)
-        except TableNotFoundError:
-            if version is not None:
-                raise ValueError(
-                    f"the log at {self.root} has no version {version}: it is empty"
-                ) from None
-            return Snapshot(self.root, self.storage_options, -1, EMPTY_SCHEMA, _NO_FILES, None)
-        except (DeltaError, OSError) as error:
-            raise ValueError(f"the log at {self.root} cannot be read: {error}") from error
-        if table.metadata().partition_columns != PARTITIONS:
+        written = self._last_written()
+        snapshot = read_snapshot(self.root, self.storage_options, version)
+        if version is None and snapshot.version < written:
             raise ValueError(
-                f"{self.root} is a Delta table, but no event log: it is not partitioned "
-                f"by {PARTITIONS}"
+                f"the newest entries of {self.root}/_delta_log are gone: version {written} was "
+                f"written, version {snapshot.version} is there; bring them back from a copy, or "
+                f"delete {self._turn_file} to go on without them"
             )
-        schema = dict(pl.Schema(table.schema().to_arrow()))
-        files = _files(pl.DataFrame(table.get_add_actions(flatten=True)), schema)
-        return Snapshot(self.root, self.storage_options, table.version(), schema, files, table)
+        return snapshot
 
     def widen(self, snapshot: Snapshot, columns: Mapping[str, pl.DataType]) -> None:
         """Add columns to the table's schema; make the table if there is none."""
-        schema = Schema.from_arrow(pl.DataFrame(schema=columns).to_arrow().schema)
-        if snapshot.table is not None:
-            snapshot.table.alter.add_columns(schema.fields)
-            return
-        everything = Schema.from_arrow(
-            pl.DataFrame(schema={**EMPTY_SCHEMA, **columns}).to_arrow().schema
-        )
-        DeltaTable.create(
-            self.root,
-            everything,
-            partition_by=PARTITIONS,
-            configuration=PROPERTIES,
-            storage_options=self.storage_options,
-        )
+        try:
+            if snapshot.table is not None:
+                snapshot.table.alter.add_columns(_delta_schema(columns).fields)
+                return
+            DeltaTable.create(
+                self.root,
+                _delta_schema({**EMPTY_SCHEMA, **columns}),
+                partition_by=PARTITIONS,
+                configuration=PROPERTIES,
+                storage_options=self.storage_options,
+            )
+        except CommitFailedError:
+            raise
+        except (DeltaError, OSError) as error:
+            if self.snapshot().version == snapshot.version:  # else somebody was faster: fine
+                raise self._refusal(error) from error
 
     def commit(
         self,
@@ -158,20 +90,21 @@ class Lake:
     ) -> int:
         """Write rows of several kinds as files and make them part of the table at once.
 
-        Raises CommitFailedError if somebody else committed since the snapshot was read.
+        With `replacing`, files of the snapshot that hold the same rows, these leave the table;
+        older versions still have them. Returns the version that has the new files.
+
+        Raises CommitFailedError if somebody else took one of the transaction numbers, OSError if
+        the disk or the object store refuses.
         """
-        adds = []
+        paths, adds = [], []
         try:
             for kind, frame in rows:
-                adds += [self._write(kind, *part, new=replacing is None) for part in _by_day(frame)]
-        except (OSError, pl.exceptions.PolarsError) as error:
-            self._discard(adds)
-            raise OSError(
-                f"could not write to the log at {self.root}, so nothing was added: {error}"
-            ) from error
-        removes = [] if replacing is None else [_removal(row) for row in replacing.to_dicts()]
-        numbers = [Transaction(*each) for each in transactions.items()]
-        try:
+                for day, part in _by_day(frame):
+                    paths.append(f"kind={kind}/day={day.isoformat()}/{uuid.uuid4().hex}.parquet")
+                    size = self._write(paths[-1], part)
+                    adds.append(_addition(paths[-1], size, kind, day, part, replacing is None))
+            removes = [] if replacing is None else [_removal(row) for row in replacing.to_dicts()]
+            numbers = [Transaction(*each) for each in transactions.items()]
             snapshot.table.create_write_transaction(
                 adds + removes,
                 mode="append",
@@ -179,16 +112,20 @@ class Lake:
                 partition_by=PARTITIONS,
                 commit_properties=CommitProperties(app_transactions=numbers),
             )
-        except CommitFailedError:
-            self._discard(adds)
-            raise
-        except (DeltaError, OSError) as error:
-            raise OSError(
-                f"could not commit to the log at {self.root}: {error}. Append again: what got in "
-                "all the same is not added twice"
-            ) from error
+        except (DeltaError, OSError, pl.exceptions.PolarsError) as error:
+            # a commit can be in all the same: the answer got lost, or a checkpoint after it failed
+            newest = self.snapshot()
+            if not set(paths) <= set(newest.files["path"]) or not _has_numbers(
+                newest, transactions
+            ):
+                self._discard(paths)
+                raise (
+                    error if isinstance(error, CommitFailedError) else self._refusal(error)
+                ) from error
         snapshot.table.update_incremental()
-        return snapshot.table.version()
+        version = snapshot.table.version()
+        self._note_written(version)
+        return version
 
     @contextmanager
     def turn(self):
@@ -199,67 +136,67 @@ class Lake:
         if not self.is_local or fcntl is None:
             yield
             return
-        os.makedirs(f"{self.root}/_delta_log", exist_ok=True)
-        with open(f"{self.root}/_delta_log/.turn", "w") as file:
+        try:
+            os.makedirs(f"{self.root}/_delta_log", exist_ok=True)
+            file = open(self._turn_file, "a")  # noqa: SIM115
+        except OSError as error:
+            raise self._refusal(error) from error
+        with file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    def _write(self, kind: str, day: date, frame: pl.DataFrame, new: bool) -> AddAction:
-        path = f"kind={kind}/day={day.isoformat()}/{uuid.uuid4().hex}.parquet"
-        target = f"{self.root}/{path}"
+    @property
+    def _turn_file(self) -> str:
+        return f"{self.root}/_delta_log/.last_written"
+
+    def _last_written(self) -> int:
+        """Return the version that a writer on this machine last saw committed, -1 if unknown."""
+        try:
+            with open(self._turn_file) as file:
+                return int(file.read() or -1)
+        except (OSError, ValueError):  # a hint for finding damage, never needed to be right
+            return -1
+
+    def _note_written(self, version: int) -> None:
+        if self.is_local and fcntl is not None:
+            with suppress(OSError), open(self._turn_file, "r+") as file:
+                file.write(f"{version:020}")
+
+    def _write(self, path: str, frame: pl.DataFrame) -> int:
+        """Write one Parquet file; return its bytes."""
         if self.is_local:
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-        frame.write_parquet(target, storage_options=self.storage_options)
-        size = os.path.getsize(target) if self.is_local else int(frame.estimated_size())
-        partition = {"kind": kind, "day": day.isoformat()}
-        return AddAction(path, size, partition, int(time.time() * 1000), new, _statistics(frame))
+            os.makedirs(os.path.dirname(f"{self.root}/{path}"), exist_ok=True)
+            frame.write_parquet(f"{self.root}/{path}")
+            return os.path.getsize(f"{self.root}/{path}")
+        from deltalake.fs import DeltaStorageHandler
+        from pyarrow.fs import PyFileSystem
 
-    def _discard(self, adds: Sequence[AddAction]) -> None:
-        """Delete files that no commit names. Not in object stores: there a commit whose answer
-        got lost looks like a failed one."""
-        for add in adds if self.is_local else []:
-            os.unlink(f"{self.root}/{add.path}")
+        content = io.BytesIO()
+        frame.write_parquet(content)
+        store = PyFileSystem(DeltaStorageHandler(self.root, self.storage_options))
+        with store.open_output_stream(path) as stream:
+            stream.write(content.getbuffer())
+        return content.tell()
 
+    def _discard(self, paths: Iterable[str]) -> None:
+        """Delete files that no commit names. In object stores they stay; nobody reads them."""
+        for path in paths if self.is_local else ():
+            Path(self.root, path).unlink(missing_ok=True)
 
-_NO_FILES = pl.DataFrame(
-    schema={
-        "path": pl.String,
-        "kind": pl.String,
-        "day": pl.Date,
-        "rows": pl.Int64,
-        "bytes": pl.Int64,
-        "columns": pl.List(pl.String),
-        **{
-            f"{end}_{name}": pl.Datetime("us", "UTC")
-            for name in ("time", "known_at")
-            for end in ("min", "max")
-        },
-    }
-)
+    def _refusal(self, error: Exception) -> OSError:
+        where, words = self.root, " ".join(re.sub(r"\x1b\[\d+m|↳", "", str(error)).split())
+        if self.is_local:
+            folder = next(each for each in (Path(where), *Path(where).parents) if each.exists())
+            where += f" ({shutil.disk_usage(folder).free:,} bytes free on that disk)"
+        return OSError(f"could not write to the log at {where}, so nothing was added: {words}")
 
 
-def _files(actions: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    if actions.is_empty():
-        return _NO_FILES
-    counted = [name for name in schema if f"null_count.{name}" in actions.columns]
-    used = [
-        pl.when(pl.col(f"null_count.{name}").is_not_null()).then(pl.lit(name)) for name in counted
-    ]
-    ends = {
-        f"{end}_{name}": pl.col(f"{end}.{name}")
-        for name in STATISTICS
-        for end in ("min", "max")
-        if f"{end}.{name}" in actions.columns
-    }
-    return actions.select(
-        path="path",
-        kind="partition.kind",
-        day="partition.day",
-        rows="num_records",
-        bytes="size_bytes",
-        columns=pl.concat_list(used).list.drop_nulls(),
-        **ends,
-    )
+def _has_numbers(snapshot: Snapshot, transactions: Mapping[str, int]) -> bool:
+    return all((snapshot.transaction(name) or 0) >= last for name, last in transactions.items())
+
+
+def _delta_schema(columns: Mapping[str, pl.DataType]) -> Schema:
+    return Schema.from_arrow(pl.DataFrame(schema=columns).to_arrow().schema)
 
 
 def _by_day(frame: pl.DataFrame) -> list[tuple[date, pl.DataFrame]]:
@@ -270,28 +207,25 @@ def _by_day(frame: pl.DataFrame) -> list[tuple[date, pl.DataFrame]]:
     return [(key[0], part) for key, part in parts.items()]
 
 
-def _statistics(frame: pl.DataFrame) -> str:
-    """Return Delta's statistics of one file: rows, nulls per column, ends of the key columns."""
-    ends = {"min": {}, "max": {}}
-    for name in STATISTICS:
-        if name in frame.columns and frame[name].null_count() < frame.height:
-            ends["min"][name], ends["max"][name] = (
-                _text(frame[name].min()),
-                _text(frame[name].max()),
-            )
-    counts = {name: frame[name].null_count() for name in frame.columns}
-    return json.dumps(
-        {
-            "numRecords": frame.height,
-            "minValues": ends["min"],
-            "maxValues": ends["max"],
-            "nullCount": counts,
-        }
-    )
+def _addition(
+    path: str, size: int, kind: str, day: date, frame: pl.DataFrame, is_new: bool
+) -> AddAction:
+    known = [name for name in STATISTICS if name in frame.columns and frame[name].count()]
+    statistics = {
+        "numRecords": frame.height,
+        "minValues": {name: _as_json(frame[name].min()) for name in known},
+        "maxValues": {name: _as_json(frame[name].max()) for name in known},
+        "nullCount": {name: frame[name].null_count() for name in frame.columns},
+    }
+    partition = {"kind": kind, "day": day.isoformat()}
+    now_ms = int(time.time() * 1000)
+    return AddAction(path, size, partition, now_ms, is_new, json.dumps(statistics))
 
 
-def _text(value):
-    return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if isinstance(value, datetime) else value
+def _as_json(value):
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return value
 
 
 def _removal(file: Mapping) -> RemoveAction:

@@ -211,8 +211,8 @@ def _in_zone(values: pl.Series, tz: str) -> pl.Series:
     if len(unclear):
         raise ValueError(
             f"{values.name} has {len(unclear):,} times that come twice or never in {tz}, where "
-            f"clocks were changed, such as {[str(value) for value in unclear.head(3)]}: give them a zone "
-            "before (pandas: tz_localize(…, ambiguous=…, nonexistent=…))"
+            f"clocks were changed, such as {[str(value) for value in unclear.head(3)]}: give them "
+            "a zone before (pandas: tz_localize(…, ambiguous=…, nonexistent=…))"
         )
     return there
 
