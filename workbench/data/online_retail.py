@@ -26,7 +26,7 @@ KINDS: Mapping[str, int] = MappingProxyType(
 
 ASSUMPTIONS = (
     "Times are the shop's own, Europe/London; all was known at once (known_at = time).",
-    "Amounts are pounds: quantity x price of one. A refund's amount is what was given back, positive; an "
+    "Amounts are pounds: quantity x price of one. A refund's is what was given back, positive; an "
     "adjustment's keeps its sign.",
     "20.5 % of the lines name no customer. Sold goods and refunds among them get one guest per "
     "invoice: user = -invoice number, guest = true; filter by ~guest for customers.",
