@@ -17,6 +17,7 @@ import json
 import os
 import platform
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -128,8 +129,17 @@ def measure(
 
 def seconds(contender: Callable) -> float:
     """Wall time of one call, in seconds, without set-up and with the garbage collector at rest."""
-    stages = contender() if inspect.isgeneratorfunction(contender) else iter([contender])
-    call = next(stages)
+    if not inspect.isgeneratorfunction(contender):
+        return _elapsed(contender)
+    stages = contender()
+    with closing(stages):  # after an error its own `with` and `finally` clear up
+        elapsed = _elapsed(next(stages))
+        for _ in stages:
+            raise ValueError(f"{contender.__name__} yields more than once")
+    return elapsed
+
+
+def _elapsed(call: Callable) -> float:
     gc.collect()
     gc.disable()
     try:
@@ -138,8 +148,6 @@ def seconds(contender: Callable) -> float:
         return perf_counter() - start
     finally:
         gc.enable()
-        for _ in stages:
-            raise ValueError(f"{contender.__name__} yields more than once")
 
 
 def converter(unit: str, count: int) -> Callable[[float], float]:
