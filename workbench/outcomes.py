@@ -19,9 +19,9 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-__all__ = ["outcomes"]
+from workbench.tables import to_polars
 
-STATUSES = ("positive", "matured_negative", "pending", "censored")
+__all__ = ["outcomes"]
 
 
 def outcomes(log, decisions, *, of: str = "chargeback", horizon: timedelta, at: datetime):
@@ -92,15 +92,19 @@ def outcomes(log, decisions, *, of: str = "chargeback", horizon: timedelta, at: 
         raise ValueError(f"at must be a datetime with a time zone, got {at!r}")
     if isinstance(decisions, pl.LazyFrame):
         return _labelled(log, decisions, of, horizon, at)
-    import narwhals as nw
-
-    given = nw.from_native(decisions, eager_only=True)
-    table = given.to_polars()
+    if type(decisions).__module__.startswith("pandas"):
+        used = [name for name in _USED if name in decisions.columns]
+        [table] = to_polars(decisions[used], "decisions")
+        labelled = _labelled(log, table.lazy(), of, horizon, at).collect()
+        return decisions.assign(
+            label=labelled["label"].to_numpy(), status=labelled["status"].to_list()
+        )
+    [table] = to_polars(decisions, "decisions")
     labelled = _labelled(log, table.lazy(), of, horizon, at).collect()
-    if given.implementation.is_pandas():
-        new = labelled.select("label", "status").to_pandas().set_index(decisions.index)
-        return decisions.assign(label=new["label"].array, status=new["status"].array)
-    return labelled.to_arrow() if given.implementation.is_pyarrow() else labelled
+    return labelled if isinstance(decisions, pl.DataFrame) else labelled.to_arrow()
+
+
+_USED = ("request", "item", "time", "action", "live")
 
 
 def _labelled(log, decisions: pl.LazyFrame, of: str, horizon: timedelta, at: datetime):

@@ -133,7 +133,7 @@ class Explore:
             loss = np.take_along_axis(cut(scores), order, 1)
             twice = ((ordered[:, 1:] == ordered[:, :-1]) & np.isfinite(loss[:, 1:])).any(axis=1)
             if twice.any():
-                request = groups.ids[which][twice][0]
+                request = groups.ids[which][twice].tolist()[0]
                 raise ValueError(f"request {request!r} has an item more than once")
             yield which, ordered, loss
 

@@ -50,7 +50,9 @@ def decide(policy: Policy, frame):
     """
     import narwhals as nw
 
-    given = nw.from_native(frame, eager_only=True)
+    given = nw.from_native(frame, eager_only=True, pass_through=True)
+    if given is frame:
+        raise ValueError(f"requests must be a table (Polars, pandas, Arrow), got {type(frame)}")
     requests = given.to_polars()
     decisions = policy.act(_columns(requests))
     answers, source = _table(decisions, requests)

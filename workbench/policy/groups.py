@@ -80,7 +80,7 @@ class Groups:
         if found is None or (self.ids[found] != request).any():
             unknown = request if found is None else request[self.ids[found] != request]
             raise ValueError(
-                f"decision for request {unknown[0]!r}, which is not among the requests"
+                f"decision for request {unknown.tolist()[0]!r}, which is not among the requests"
             )
         return found
 

@@ -70,6 +70,7 @@ def position_probability(log_weights: np.ndarray, chosen: np.ndarray, k: int) ->
     result[:, :, 0] = np.where(chosen, np.exp(log_weights), 0.0)
     if k == 1:
         return result
+    log_weights = _closer(log_weights)
     kth = -np.sort(-log_weights, axis=1)[:, : min(k, m)]
     slowest = np.where(np.isfinite(kth), kth, np.inf).min(axis=1, initial=np.inf)
     slowest = np.where(np.isfinite(slowest), slowest, 0.0)
@@ -108,6 +109,18 @@ def order_log_probability(log_weights: np.ndarray, slate: np.ndarray) -> np.ndar
     return total
 
 
+def _closer(log_weights: np.ndarray) -> np.ndarray:
+    """The weights with gaps of more than 40 nats made 40: as sure an order, on a shorter grid."""
+    order = np.argsort(-log_weights, axis=1)
+    ordered = np.take_along_axis(log_weights, order, 1)
+    with np.errstate(invalid="ignore"):  # -inf minus -inf
+        gaps = np.maximum(np.diff(ordered, axis=1), -40.0)
+    closer = np.concatenate([ordered[:, :1], ordered[:, :1] + np.cumsum(gaps, axis=1)], axis=1)
+    result = np.empty_like(log_weights)
+    np.put_along_axis(result, order, np.where(np.isfinite(ordered), closer, -np.inf), 1)
+    return result
+
+
 def _step(k: int) -> float:
     """Step of log time that keeps the error of position k near 1e-9.
 
@@ -122,7 +135,7 @@ def _fill_positions(result, rows, log_weights, chosen, log_time):
     k = result.shape[2]
     g, m = log_weights.shape
     # (m, g, q): expected arrivals of each candidate by each time
-    expected = np.exp(log_weights.T[:, :, None] + log_time)
+    expected = np.exp(np.minimum(log_weights.T[:, :, None] + log_time, 50.0))
     waiting, arrived = np.exp(-expected), -np.expm1(-expected)
     order = np.argsort(~chosen, axis=1, kind="stable")[:, : chosen.sum(axis=1).max(initial=0)]
     is_chosen = chosen.T[:, :, None]

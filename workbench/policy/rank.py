@@ -79,5 +79,5 @@ def _check_no_item_twice(request: np.ndarray, items: np.ndarray, scores: np.ndar
         shown = items[row][np.isfinite(scores[row])]
         if len(np.unique(shown)) < len(shown):
             raise ValueError(
-                f"request {request[row]!r} has an item more than once: {shown.tolist()}"
+                f"request {request[row].tolist()!r} has an item more than once: {shown.tolist()}"
             )

@@ -82,7 +82,7 @@ def _unit_of(requests: Columns, unit: str, groups: Groups) -> np.ndarray:
     first = units[groups.first]
     differs = units != groups.spread(first)
     if differs.any():
-        request = column(requests, "request")[np.flatnonzero(differs)[0]]
+        request = column(requests, "request")[differs].tolist()[0]
         raise ValueError(f"request {request!r} has several values of {unit!r}; a split needs one")
     return first
 

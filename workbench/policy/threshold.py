@@ -41,7 +41,7 @@ class Threshold:
         """One decision per request, in the order of the rows."""
         groups = by_request(requests)
         if (groups.sizes > 1).any():
-            twice = groups.ids[groups.sizes > 1][0]
+            twice = groups.ids[groups.sizes > 1].tolist()[0]
             raise ValueError(f"Threshold takes one row per request, got several for {twice!r}")
         score = scores_of(self.score, requests)
         action = np.where(score >= self.cutoff, "block", "approve")
