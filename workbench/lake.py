@@ -5,7 +5,6 @@ same snapshot, Delta lets one commit and fails the other. A crash leaves at most
 commit names, and nobody reads those.
 """
 
-import io
 import json
 import os
 import re
@@ -113,15 +112,12 @@ class Lake:
                 commit_properties=CommitProperties(app_transactions=numbers),
             )
         except (DeltaError, OSError, pl.exceptions.PolarsError) as error:
-            # a commit can be in all the same: the answer got lost, or a checkpoint after it failed
-            newest = self.snapshot()
-            if not set(paths) <= set(newest.files["path"]) or not _has_numbers(
-                newest, transactions
-            ):
+            # it can be in all the same: the answer got lost, or a checkpoint after it failed
+            if not _is_in(self.snapshot(), paths, transactions):
                 self._discard(paths)
-                raise (
-                    error if isinstance(error, CommitFailedError) else self._refusal(error)
-                ) from error
+                if isinstance(error, CommitFailedError):
+                    raise
+                raise self._refusal(error) from error
         snapshot.table.update_incremental()
         version = snapshot.table.version()
         self._note_written(version)
@@ -169,14 +165,10 @@ class Lake:
             frame.write_parquet(f"{self.root}/{path}")
             return os.path.getsize(f"{self.root}/{path}")
         from deltalake.fs import DeltaStorageHandler
-        from pyarrow.fs import PyFileSystem
 
-        content = io.BytesIO()
-        frame.write_parquet(content)
-        store = PyFileSystem(DeltaStorageHandler(self.root, self.storage_options))
-        with store.open_output_stream(path) as stream:
-            stream.write(content.getbuffer())
-        return content.tell()
+        frame.write_parquet(f"{self.root}/{path}", storage_options=self.storage_options)
+        store = DeltaStorageHandler(self.root, self.storage_options)
+        return store.get_file_info([path])[0].size
 
     def _discard(self, paths: Iterable[str]) -> None:
         """Delete files that no commit names. In object stores they stay; nobody reads them."""
@@ -191,8 +183,10 @@ class Lake:
         return OSError(f"could not write to the log at {where}, so nothing was added: {words}")
 
 
-def _has_numbers(snapshot: Snapshot, transactions: Mapping[str, int]) -> bool:
-    return all((snapshot.transaction(name) or 0) >= last for name, last in transactions.items())
+def _is_in(snapshot: Snapshot, paths: list[str], transactions: Mapping[str, int]) -> bool:
+    """Return whether a commit of these files and numbers is part of the snapshot."""
+    counted = all((snapshot.transaction(name) or 0) >= last for name, last in transactions.items())
+    return counted and set(paths) <= set(snapshot.files["path"])
 
 
 def _delta_schema(columns: Mapping[str, pl.DataType]) -> Schema:
