@@ -70,16 +70,23 @@ $(READY): .venv/uv-$(UV)
 	@$(PIP) --no-deps -r .venv/lock || { $(explain); exit 1; }
 	@$(PIP) $(torch-$(TORCH)) "$$(grep '^torch==' requirements.lock)" || { $(explain); exit 1; }
 	@$(PIP) --no-deps --no-build-isolation --offline --editable .
-	@$(BIN)/python -c "import torch" || { $(explain); exit 1; }
+	@PYTHONDONTWRITEBYTECODE= MLFLOW_DISABLE_TELEMETRY=true $(BIN)/python -c "$(warm)" \
+	  || { $(explain); exit 1; }
 	@rm -f .venv/ready-* && echo $(TORCH) > .venv/torch && touch $@
 
 torch-cpu  = --no-deps $(or $(LINKS),--torch-backend cpu)
 torch-cuda = --torch-backend auto --reinstall-package torch -c requirements.lock \
   xgboost nvidia-nccl-cu12 "dask-cuda>=25.10"
 
+# Imported once, so that it is known to work and its bytecode is kept: later starts take a third.
+warm = import altair, anywidget, dask.distributed, deltalake, ipykernel.kernelapp, ipywidgets, \
+  jupyterlab.labapp, jupyter_server.serverapp, marimo._server.start, mlflow.xgboost, moto.server, \
+  narwhals, nbval.plugin, pandas, playwright.sync_api, polars, scipy.stats, sklearn.ensemble, \
+  sqlalchemy.dialects.sqlite, torch, vl_convert, xdist, xgboost
+
 .venv/uv-$(UV):
 	@$(find-python); $$python -m venv .venv || { rm -rf .venv; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV)"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check "uv==$(UV)"
 	@touch $@
 
 define find-python

@@ -65,11 +65,13 @@ def jupyterlab(mine: Path, notebook: str, port: int, *, browser: bool) -> list[s
         f"--ServerApp.root_dir={mine}",
         "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}",
-        "--ServerApp.log_level=WARNING",
+        "--Application.log_level=WARN",
+        "--KernelManager.transport_encryption=auto",  # others may be logged in to this machine
         f"--LabApp.default_url=/lab/tree/{notebook}",
         f"--LabApp.app_settings_dir={settings}",
         f"--LabApp.user_settings_dir={mine / '.jupyter' / 'user-settings'}",
         f"--LabApp.workspaces_dir={mine / '.jupyter' / 'workspaces'}",
+        "--LabApp.extension_manager=readonly",
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
     ]
