@@ -8,7 +8,7 @@ Choices, with their sources:
   own part, in the space of the people's tastes. A seller owns many items; sellers are Zipf too.
 - The candidates of a page are drawn in proportion to popularity, without repeats: one item from
   each of `candidates` strata of equal weight (stratified sampling with inclusion probabilities,
-  Madow 1949). So the most popular items are candidates nearly always, and never twice.
+  Madow 1949). So the most popular items are candidates on most pages, and never twice.
 
 Stock, price changes, brands and texts come later; `listing` events tell what is listed at the
 start.

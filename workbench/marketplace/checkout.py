@@ -64,21 +64,28 @@ class Checkout:
             "category": catalogue.category[item],
         }
 
-    def react(self, decisions: Columns, agenda: Agenda) -> None:
-        """Write the payments and complaints to come; tell the agenda who was blocked."""
+    def match(self, decisions: Columns) -> tuple[np.ndarray, np.ndarray]:
+        """Check the decisions; the row of each one's request, and which requests are approved."""
         request = self._payment["request"]
         row, live = rows_answered("checkout", decisions, request)
         action = np.asarray(decisions["action"])[live]
         strange = (action != "approve") & (action != "block")
         if strange.any():
             raise ValueError(f"checkout: action must be approve or block, got {action[strange][0]}")
-        if live.sum() > len(request):
+        if len(action) > len(request):
             raise ValueError("checkout: a request has more than one live decision")
+        approved = np.zeros(len(request), bool)
+        approved[row[live]] = action == "approve"
+        return row, approved
+
+    def react(
+        self, decisions: Columns, matched: tuple[np.ndarray, np.ndarray], agenda: Agenda
+    ) -> None:
+        """Write the payments and complaints to come; tell the agenda who was blocked."""
+        row, approved = matched
         write_decisions(
             self._ledger, "checkout", decisions, self._entries[TIME, row], self._entries[USER, row]
         )
-        approved = np.zeros(len(request), bool)
-        approved[row[live]] = action == "approve"
         fraud = self._entries[TECHNIQUE] != HONEST
         self._pay(approved)
         self._complain(approved & fraud)

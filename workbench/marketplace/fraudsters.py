@@ -40,7 +40,7 @@ class Technique:
     """How one kind of thief works. Shares are in [0, 1].
 
     >>> STOLEN_CARDS.payments, CARD_TESTING.payments
-    (3.5, 8.0)
+    (2.0, 6.0)
     """
 
     name: str
@@ -62,28 +62,28 @@ class Technique:
 
 STOLEN_CARDS = Technique(
     name="stolen cards",
-    payments=3.5,
-    gap_minutes=7.0,
-    hours=(8, 9, 9, 9, 8, 6, 4, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 4, 5, 7),
-    other_device_share=0.8,
-    away_share=0.6,
-    dearer=0.9,
+    payments=2.0,
+    gap_minutes=50.0,
+    hours=(5, 5, 5, 5, 5, 4, 4, 4, 4, 4, 4, 4, 5, 5, 5, 5, 5, 6, 7, 8, 9, 9, 8, 6),
+    other_device_share=0.65,
+    away_share=0.45,
+    dearer=0.8,
     log_amount=0.0,
     spread=0.6,
 )
 CARD_TESTING = Technique(
     name="card testing",
-    payments=8.0,
-    gap_minutes=2.0,
+    payments=6.0,
+    gap_minutes=3.0,
     hours=(1,) * 24,
-    other_device_share=0.25,
-    away_share=0.15,
+    other_device_share=0.06,
+    away_share=0.06,
     dearer=None,
-    log_amount=1.1,  # about 3
-    spread=0.5,
+    log_amount=1.6,  # about 5
+    spread=0.7,
 )
 TECHNIQUES = (STOLEN_CARDS, CARD_TESTING)
-BEFORE, AFTER = (1.0, 0.0), (0.2, 0.8)  # shares of the frauds, by technique
+BEFORE, AFTER = (1.0, 0.0), (0.15, 0.85)  # shares of the frauds, by technique
 
 
 @dataclass(frozen=True)

@@ -52,18 +52,21 @@ class Home:
             "seller": catalogue.seller[item],
         }
 
-    def react(self, decisions: Columns) -> np.ndarray:
-        """Write what happens on the pages; return the checkouts to come, as agenda entries."""
-        behaviour = self._behaviour
+    def match(self, decisions: Columns) -> tuple[np.ndarray, ...]:
+        """Check the decisions; rows of their requests, which are shown, and as which candidate."""
         row, live = rows_answered("home", decisions, self._request)
         item, position = np.asarray(decisions["item"]), np.asarray(decisions["position"])
         shown = live & (item != NO_ITEM)
-        candidate = self._candidates_shown(row[shown], item[shown], position[shown])
+        return row, shown, self._candidates_shown(row[shown], item[shown], position[shown])
+
+    def react(self, decisions: Columns, matched: tuple[np.ndarray, ...]) -> np.ndarray:
+        """Write what happens on the pages; return the checkouts to come, as agenda entries."""
+        behaviour, (row, shown, candidate) = self._behaviour, matched
         write_decisions(
             self._ledger, "home", decisions, self._entries[TIME, row], self._entries[USER, row]
         )
-
-        row, item, position = row[shown], item[shown], position[shown].astype(np.int64)
+        row, item = row[shown], np.asarray(decisions["item"])[shown].astype(np.int64)
+        position = np.asarray(decisions["position"])[shown].astype(np.int64)
         request, user, visit = self._request[row], *self._entries[[USER, VISIT]][:, row]
         step = candidate + 1
         event = self._ids.of(user, visit, step)

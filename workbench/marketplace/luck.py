@@ -40,7 +40,7 @@ class Luck:
 
     >>> luck = Luck(seed=0)
     >>> luck.uniform("click", [17, 18], [3, 3]).round(3).tolist()
-    [0.868, 0.345]
+    [0.92, 0.186]
     """
 
     seed: int
@@ -91,7 +91,7 @@ class Ids:
 
     def of(self, user, visit, step) -> np.ndarray:
         """Int64 ids in [0, 2**53), shape (n,)."""
-        user, visit, step = (np.asarray(part, np.int64) for part in (user, visit, step))
+        user, visit, step = (np.atleast_1d(part).astype(np.int64) for part in (user, visit, step))
         packed = ((user << 29) | (visit << 12) | step).view(np.uint64)
         for key in self._keys():
             packed = ((packed ^ key) * np.uint64(_ODD)) & _MASK
@@ -100,7 +100,7 @@ class Ids:
 
     def parts(self, ids) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """User, visit and step of each id: the inverse of `of`."""
-        packed = np.asarray(ids, np.int64).view(np.uint64)
+        packed = np.atleast_1d(ids).astype(np.int64).view(np.uint64)
         for key in reversed(self._keys()):
             packed = packed ^ (packed >> _SHIFT)
             packed = ((packed * np.uint64(_ODD_INVERSE)) & _MASK) ^ key

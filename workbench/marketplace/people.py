@@ -41,7 +41,7 @@ DAY_US = 86_400_000_000
 TASTES = 8  # dimensions
 PLACES = np.array(["DE", "FR", "GB", "IT", "ES", "NL", "PL", "SE", "CH", "AT", "PT", "IE"])
 TRIP_SHARE = 0.06  # of weeks
-OTHER_DEVICE_SHARE = 0.04  # of visits
+OTHER_DEVICE_SHARE = 0.06  # of visits
 HOURS = np.array([2, 1, 1, 1, 1, 2, 4, 6, 7, 8, 9, 9, 10, 9, 8, 8, 9, 10, 12, 14, 15, 13, 9, 5])
 WEEKDAYS = np.array([0.95, 0.92, 0.94, 0.97, 1.0, 1.12, 1.10])  # Monday first
 FORGIVEN_DAYS = 7.0  # time constant of the annoyance
@@ -68,8 +68,8 @@ class People:
     """Everybody, one row per user id from 0; arrays of shape (users,) unless said.
 
     >>> people = people_of(MarketplaceSpec(users=1_000), Luck(0))
-    >>> people.taste.shape, people.visits_per_day.mean().round(2)
-    ((1000, 8), 0.73)
+    >>> people.taste.shape, people.visits_per_day.mean().round(2).item()
+    ((1000, 8), 0.74)
     """
 
     luck: Luck

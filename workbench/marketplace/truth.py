@@ -37,7 +37,7 @@ class Truth:
     >>> world = Marketplace(MarketplaceSpec(users=200, days=2))
     >>> page = world.next_requests()["home"]
     >>> world.truth.click_probability(page)[:3].round(3).tolist()
-    [0.0, 0.0, 0.0]
+    [0.031, 0.937, 0.035]
     """
 
     def __init__(self, spec: MarketplaceSpec, fraudsters: Fraudsters):
@@ -148,9 +148,10 @@ class Truth:
 
     def _parts(self, requests) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """User, visit and step behind the ids of requests."""
-        ids = requests if isinstance(requests, np.ndarray) else _column(requests, "request")
+        alone = isinstance(requests, (np.ndarray, pl.Series, list))
+        ids = np.asarray(requests) if alone else _column(requests, "request")
         user, visit, step = self._ids.parts(ids.astype(np.int64))
-        strange = (user >= self._spec.users) | (visit >= self._spec.days * SLOTS)
+        strange = (user >= self._spec.users) | (visit >= self._spec.days * SLOTS) | (ids < 0)
         if strange.any():
             raise ValueError(f"request {ids[strange][0]} was not made by this world")
         return user, visit, step

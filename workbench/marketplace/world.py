@@ -62,10 +62,10 @@ class Marketplace:
 
     Examples
     --------
-    >>> world = Marketplace(MarketplaceSpec(users=200, days=2))
+    >>> world = Marketplace(MarketplaceSpec(users=1_000, days=2))
     >>> requests = world.next_requests()
     >>> {surface: len(set(rows["request"].tolist())) for surface, rows in requests.items()}
-    {'home': 8, 'checkout': 4}
+    {'home': 14, 'checkout': 8}
     """
 
     def __init__(self, spec: MarketplaceSpec | None = None, log=None):
@@ -86,6 +86,13 @@ class Marketplace:
         }
         self._open: dict[str, Columns] = {}
         self._write_listings_and_profiles()
+
+    def __repr__(self):
+        spec, day = self.spec, (self._agenda.now - self._agenda.start) / DAY_US
+        return (
+            f"Marketplace at day {day:.3g} of {spec.days}: {spec.users:,} users, "
+            f"{spec.items:,} items, seed {spec.seed}"
+        )
 
     @property
     def now(self) -> datetime:
@@ -146,10 +153,13 @@ class Marketplace:
             raise ValueError(
                 f"decisions must be for the open surfaces {[*self._open]}, got {[*decisions]}"
             )
+        matched = {name: self._surfaces[name].match(rows) for name, rows in decisions.items()}
         if "checkout" in decisions:
-            self._surfaces["checkout"].react(decisions["checkout"], self._agenda)
+            self._surfaces["checkout"].react(
+                decisions["checkout"], matched["checkout"], self._agenda
+            )
         if "home" in decisions:
-            self._agenda.add(self._surfaces["home"].react(decisions["home"]))
+            self._agenda.add(self._surfaces["home"].react(decisions["home"], matched["home"]))
         self._open = {}
 
     def events(self) -> dict[str, pl.DataFrame]:
