@@ -92,7 +92,7 @@ def fingerprint(salt: str, *columns: ArrayLike) -> np.ndarray:
     """
     if not columns:
         raise ValueError("at least one column of ids must follow the salt, got none")
-    state = np.array([_digest(salt)], np.uint64)
+    state = np.array([_digest_of_salt(salt)], np.uint64)
     for column in columns:
         state = _mix(state ^ _words(column))
     return state
@@ -207,6 +207,9 @@ def _word(value) -> int:
 def _digest(text: str | bytes) -> int:
     content = text if isinstance(text, bytes) else text.encode()
     return int.from_bytes(blake2b(content, digest_size=8).digest(), "little")
+
+
+_digest_of_salt = lru_cache(maxsize=1024)(_digest)  # the same few, again and again
 
 
 def _first(ids: np.ndarray) -> str:

@@ -73,9 +73,12 @@ def _best(scores: np.ndarray, items: np.ndarray, k: int) -> tuple[np.ndarray, np
 
 def _check_no_item_twice(request: np.ndarray, items: np.ndarray, scores: np.ndarray) -> None:
     """Raise ValueError when a slate would show one item twice."""
-    ordered = np.sort(items, axis=1)
-    twice = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
-    for row in np.flatnonzero(twice):
+    ordered = items.copy()
+    ordered.sort(axis=1)
+    twice = ordered[:, 1:] == ordered[:, :-1]
+    if not twice.any():
+        return
+    for row in np.flatnonzero(twice.any(axis=1)):
         shown = items[row][np.isfinite(scores[row])]
         if len(np.unique(shown)) < len(shown):
             raise ValueError(

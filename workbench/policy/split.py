@@ -56,15 +56,13 @@ class Split:
         requests = Requests.of(requests)
         groups = requests.groups
         arm = assign(_unit_of(requests, self.unit, groups), self.shares, salt=self.salt)
+        here = sorted(set(arm.tolist())) or [next(iter(self.arms))]
         parts = []
-        for name, child in self.arms.items():
-            chosen = arm == name
-            if chosen.all():
-                return _labelled(child.act(requests), name, self.shares[name])
-            if chosen.any():
-                rows = np.flatnonzero(groups.spread(chosen))
-                answers = child.act(Requests(requests, rows))
-                parts.append(_labelled(answers, name, self.shares[name]))
+        for name in here:
+            rows = requests
+            if len(here) > 1:
+                rows = Requests(requests, np.flatnonzero(groups.spread(arm == name)))
+            parts.append(_labelled(self.arms[name].act(rows), name, self.shares[name]))
         return in_request_order(parts, groups)
 
     def propensity(self, requests: Columns, decisions: Columns) -> np.ndarray:
