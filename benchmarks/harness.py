@@ -21,6 +21,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -229,7 +230,7 @@ def machine() -> dict[str, object]:
         "memory_gib": round(pages * size / 2**30, 1),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        **{name: version(name) for name in VERSIONS},
+        **{name: version(name) for name in VERSIONS if find_spec(name)},
         "date": datetime.now(UTC).date().isoformat(),
     }
 
