@@ -8,22 +8,35 @@
 Nothing here writes: a snapshot and tables go in, rows and a report come out.
 """
 
+import difflib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 
-from workbench.contracts import CONTRACTS, Contract, check, grow
-from workbench.deduplicate import deduplicate, unseen
-from workbench.quarantine import EPOCH, quarantined
-from workbench.snapshot import Snapshot
+from workbench.contracts import CONTRACTS, Contract, check, grow, refuse_changed_types
+from workbench.events.deduplicate import deduplicate, unseen
+from workbench.events.quarantine import EPOCH, quarantined
+from workbench.events.snapshot import Snapshot
+from workbench.tables import to_polars
 
-__all__ = ["Intake", "contract_rows", "contracts_of", "prepare", "prepare_replay", "watermark"]
+__all__ = [
+    "SYSTEM_KINDS",
+    "Intake",
+    "contract_of",
+    "prepare",
+    "prepare_contract",
+    "prepare_replay",
+    "read_tables",
+    "watermark",
+]
 
 SYSTEM_KINDS = ("quarantine", "replayed", "contract")
+RESERVED = (*SYSTEM_KINDS, "known_at", "batch", "complete_until", "kind", "day")
 Tables = Mapping[str, Sequence[pl.DataFrame]]
 
 
@@ -47,6 +60,19 @@ class Intake:
         return {name: dtype for name, dtype in everything.items() if name not in schema}
 
 
+def read_tables(kinds: Mapping[str, Any], known_at: str | None) -> Tables:
+    """Return the tables of an append as Polars frames; `known_at` names a column to use as such.
+
+    Raises ValueError for what is no table, and for a kind of the log's own.
+    """
+    tables = {}
+    for kind, table in kinds.items():
+        if kind in SYSTEM_KINDS:
+            raise ValueError(f"{kind} is a kind of the log's own: nobody appends to it")
+        tables[kind] = [_with_known_at(frame, kind, known_at) for frame in to_polars(table, kind)]
+    return tables
+
+
 def prepare(tables: Tables, snapshot: Snapshot, now: datetime) -> Intake:
     """Return what one append of these tables to this snapshot writes.
 
@@ -54,7 +80,7 @@ def prepare(tables: Tables, snapshot: Snapshot, now: datetime) -> Intake:
     type than the log's.
     """
     intake, schema = Intake(), dict(snapshot.schema)
-    contracts = contracts_of(snapshot)
+    contracts = {kind: contract_of(kind, snapshot) for kind in tables}
     line = watermark(snapshot)
     refused, grown = [], []
     for kind, frames in tables.items():
@@ -107,6 +133,33 @@ def prepare_replay(
     return intake
 
 
+def prepare_contract(contract: Contract, snapshot: Snapshot) -> Intake:
+    """Return what registering a contract writes: nothing if it holds already.
+
+    Raises ValueError for a reserved name, or if a column would change its type.
+    """
+    if contract.kind in RESERVED:
+        raise ValueError(f"{contract.kind} is a name the log uses itself: choose another kind")
+    old = contracts_of(snapshot).get(contract.kind, Contract(contract.kind))
+    refuse_changed_types(old, contract)
+    brought = [column for column in old.columns if contract.column(column.name) is None]
+    new = Contract(contract.kind, (*contract.columns, *brought))
+    return Intake() if new == old else Intake(rows={"contract": contract_rows([new], snapshot)})
+
+
+def contract_of(kind: str, snapshot: Snapshot) -> Contract:
+    """Return the contract of one kind; ValueError, with similar names, if nobody registered it."""
+    contracts = contracts_of(snapshot)
+    if kind not in contracts:
+        close = difflib.get_close_matches(kind, contracts) or sorted({*contracts} - {*SYSTEM_KINDS})
+        raise ValueError(
+            f"no kind is called {kind!r} in the log at {snapshot.root}; did you mean "
+            f"{' or '.join(close)}? A new kind needs a contract: "
+            f'log.register(Contract("{kind}", (Column(name=…, dtype=…), …)))'
+        )
+    return contracts[kind]
+
+
 def contracts_of(snapshot: Snapshot) -> dict[str, Contract]:
     """Return the contracts that hold in this version: shipped, registered, grown."""
     contracts = {**CONTRACTS, **{kind: Contract(kind) for kind in SYSTEM_KINDS}}
@@ -138,6 +191,14 @@ def watermark(snapshot: Snapshot) -> datetime | None:
     if microseconds is None:
         return None
     return pl.select(pl.lit(microseconds).cast(pl.Datetime("us", "UTC"))).item()
+
+
+def _with_known_at(frame: pl.DataFrame, kind: str, column: str | None) -> pl.DataFrame:
+    if column is None or "known_at" in frame.columns:
+        return frame
+    if column not in frame.columns:
+        raise ValueError(f"known_at={column!r}: {kind} has no such column, but {frame.columns}")
+    return frame.with_columns(known_at=column)
 
 
 def _checked(frames: Sequence[pl.DataFrame], contract: Contract, now: datetime):

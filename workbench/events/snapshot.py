@@ -45,9 +45,9 @@ class Snapshot:
         """Return the last number committed under this transaction name."""
         return None if self.table is None else self.table.transaction_version(name)
 
-    def columns(self, kind: str) -> list[str]:
-        """Return the columns that rows of this kind have: `event`, then in order of arrival."""
-        used = set(self.select(kind)["columns"].explode())
+    def columns(self, files: pl.DataFrame) -> list[str]:
+        """Return the columns that these files have: `event`, then in order of arrival."""
+        used = set(files["columns"].explode())
         return [name for name in dict.fromkeys(["event", *self.schema]) if name in used]
 
     def select(self, kind: str, *conditions: pl.Expr) -> pl.DataFrame:

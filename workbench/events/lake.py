@@ -21,7 +21,7 @@ from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
-from workbench.snapshot import EMPTY_SCHEMA, PARTITIONS, STATISTICS, Snapshot, read_snapshot
+from workbench.events.snapshot import EMPTY_SCHEMA, PARTITIONS, STATISTICS, Snapshot, read_snapshot
 
 try:
     import fcntl

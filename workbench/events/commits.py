@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from workbench.intake import Intake, watermark
-from workbench.lake import CommitFailedError, Lake
-from workbench.snapshot import Snapshot
+from workbench.events.intake import Intake, watermark
+from workbench.events.lake import CommitFailedError, Lake
+from workbench.events.snapshot import Snapshot
 
 __all__ = ["Appended", "aware", "commit", "refuse_wrong_arguments", "until_done"]
 

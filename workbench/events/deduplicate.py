@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from workbench.snapshot import Snapshot
+from workbench.events.snapshot import Snapshot
 
 __all__ = ["Sorted", "deduplicate", "unseen"]
 
@@ -95,7 +95,7 @@ def _stored(rows: pl.DataFrame, kind: str, snapshot: Snapshot) -> pl.DataFrame:
     files = _files_that_may_hold(rows, kind, snapshot)
     if files.is_empty():
         return rows.clear()
-    columns = [name for name in snapshot.columns(kind) if name not in NOT_CONTENT]
+    columns = [name for name in snapshot.columns(files) if name not in NOT_CONTENT]
     wanted = pl.col("event").is_in(rows["event"].implode())
     return snapshot.scan(files, columns).filter(wanted).collect()
 

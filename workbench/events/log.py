@@ -1,17 +1,6 @@
-"""The log: everything that happened, with two times. When it happened, and when we knew.
-
-`time` is when an event happened, `known_at` when we could know it: a fraud complaint comes weeks
-after the payment. `log.as_of(t)` is the log as it was known at t, so that whatever is trained on
-it has not seen the future. The log is a Delta Lake table partitioned by kind and day: an append
-of several kinds is one commit, and the version of all data is one integer.
-
-    append ──► check ──► deduplicate ──► one commit ──► scan · as_of(t) · at(version)
-                 │            │              ▲
-                 └── refused ─┴─► quarantine ┘   with the reason; nothing is ever lost
-"""
+"""`EventLog`: what one can ask of the log, and what one can do to it."""
 
 import copy
-import difflib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,26 +8,24 @@ from typing import Any
 
 import polars as pl
 
-from workbench.commits import Appended, aware, commit, refuse_wrong_arguments, until_done
-from workbench.contracts import Contract, refuse_changed_types, schema_of
-from workbench.intake import (
+from workbench.contracts import Contract, schema_of
+from workbench.events.commits import Appended, aware, commit, refuse_wrong_arguments, until_done
+from workbench.events.intake import (
     SYSTEM_KINDS,
-    Intake,
-    contract_rows,
-    contracts_of,
+    contract_of,
     prepare,
+    prepare_contract,
     prepare_replay,
+    read_tables,
     watermark,
 )
-from workbench.lake import Lake
-from workbench.quarantine import restore
-from workbench.snapshot import Snapshot
-from workbench.tables import to_polars
+from workbench.events.lake import Lake
+from workbench.events.quarantine import restore
+from workbench.events.snapshot import Snapshot
 
-__all__ = ["Appended", "EventLog"]
+__all__ = ["EventLog"]
 
 SMALL_BYTES = 64 * 2**20  # files below this are merged by compact
-RESERVED = (*SYSTEM_KINDS, "known_at", "batch", "complete_until", "kind", "day")
 
 
 class EventLog:
@@ -95,7 +82,7 @@ class EventLog:
         Raises ValueError for a kind that nobody registered, and for a data file that is gone.
         """
         snapshot = self._snapshot()
-        contract = self._contract(kind, snapshot)
+        contract = contract_of(kind, snapshot)
         conditions, filters = [], []
         if start is not None:
             filters.append(pl.col("time") >= aware(start, "start"))
@@ -107,7 +94,7 @@ class EventLog:
             filters.append(pl.col("known_at") < self._known_before)
             conditions.append(pl.col("min_known_at") < self._known_before)
         files = snapshot.select(kind, *conditions)
-        columns = snapshot.columns(kind)
+        columns = snapshot.columns(snapshot.select(kind))
         if not columns:
             return pl.LazyFrame(schema=schema_of(contract, snapshot.schema))
         return snapshot.scan(files, columns).filter(*filters)
@@ -118,8 +105,7 @@ class EventLog:
         For t up to `complete_until` the answer never changes again.
         """
         view = self._view()
-        known_before = [each for each in (self._known_before, aware(t, "t")) if each is not None]
-        view._known_before = min(known_before)
+        view._known_before = min(aware(t, "t"), self._known_before or aware(t, "t"))
         return view
 
     def at(self, version: int) -> "EventLog":
@@ -157,7 +143,7 @@ class EventLog:
 
     def contract(self, kind: str) -> Contract:
         """Return what rows of that kind must look like, with the columns that rows brought."""
-        return self._contract(kind, self._snapshot())
+        return contract_of(kind, self._snapshot())
 
     def quarantine(self) -> pl.DataFrame:
         """Return the rows that were refused and not replayed yet.
@@ -210,35 +196,27 @@ class EventLog:
         """
         self._refuse_view("append")
         refuse_wrong_arguments(batch, complete_until, self._now())
-        tables = {
-            kind: _with_known_at(to_polars(table, kind), kind, known_at)
-            for kind, table in kinds.items()
-        }
+        tables = read_tables(kinds, known_at)
 
         def attempt(snapshot: Snapshot) -> Appended | None:
             if batch is not None and (snapshot.transaction(batch[0]) or 0) >= batch[1]:
                 return Appended(snapshot.version, skipped=True)
-            for kind in tables:
-                self._contract(kind, snapshot)
             intake = prepare(tables, snapshot, self._now())
             return commit(self._lake, snapshot, intake, batch, complete_until)
 
         return until_done(self._lake, attempt)
 
     def register(self, contract: Contract) -> None:
-        """Make a kind of one's own known to the log, or change what rows must look like.
+        """Make a kind of one's own known to the log, or change what its rows must look like.
+
+        Columns that rows of that kind brought before stay in the contract.
 
         Raises ValueError for a name the log uses itself, or if a column would change its type.
         """
         self._refuse_view("register")
-        if contract.kind in RESERVED:
-            raise ValueError(f"{contract.kind} is a name the log uses itself: choose another kind")
 
         def attempt(snapshot: Snapshot) -> Appended | None:
-            known = contracts_of(snapshot).get(contract.kind, contract)
-            refuse_changed_types(known, contract)
-            intake = Intake(rows={"contract": contract_rows([contract], snapshot)})
-            return commit(self._lake, snapshot, intake)
+            return commit(self._lake, snapshot, prepare_contract(contract, snapshot))
 
         until_done(self._lake, attempt)
 
@@ -275,10 +253,9 @@ class EventLog:
             many = small.filter(pl.len().over("kind", "day") > 1)
             if many.is_empty():
                 return snapshot.version
-            parts = many.partition_by("kind", "day", as_dict=True)
-            merged = (
-                (kind, snapshot.scan(part, snapshot.columns(kind)).collect().sort("time"))
-                for (kind, _), part in parts.items()
+            merged = (  # one day in memory at a time
+                (kind, snapshot.scan(part, snapshot.columns(part)).collect().sort("time"))
+                for (kind, _), part in many.partition_by("kind", "day", as_dict=True).items()
             )
             number = (snapshot.transaction("compaction") or 0) + 1
             return self._lake.commit(snapshot, merged, {"compaction": number}, replacing=many)
@@ -295,21 +272,8 @@ class EventLog:
             lines.append(f"{kind:<12} {rows:>12,} events  {first:%Y-%m-%d} to {last:%Y-%m-%d}")
         return "\n".join(lines)
 
-    # behind the scenes
-
     def _snapshot(self) -> Snapshot:
         return self._lake.snapshot(self._version)
-
-    def _contract(self, kind: str, snapshot: Snapshot) -> Contract:
-        contracts = contracts_of(snapshot)
-        if kind not in contracts:
-            close = difflib.get_close_matches(kind, contracts) or sorted(contracts)
-            raise ValueError(
-                f"no kind is called {kind!r} in the log at {self.path}; did you mean "
-                f"{' or '.join(close)}? A new kind needs a contract: "
-                f'log.register(Contract("{kind}", (Column(…), …)))'
-            )
-        return contracts[kind]
 
     def _now(self) -> datetime:
         return aware(self.clock(), "the clock")
@@ -329,18 +293,6 @@ class EventLog:
 def wall_clock() -> datetime:
     """Return now, in UTC."""
     return datetime.now(UTC)
-
-
-def _with_known_at(frames: list[pl.DataFrame], kind: str, column: str | None) -> list[pl.DataFrame]:
-    """Return frames with `known_at`, taken from another column where it is missing."""
-    if column is None or all("known_at" in frame.columns for frame in frames):
-        return frames
-    for frame in frames:
-        if column not in frame.columns:
-            raise ValueError(
-                f"known_at={column!r}, and {kind} has no such column: it has {frame.columns}"
-            )
-    return [frame.with_columns(known_at=column) for frame in frames]
 
 
 def _height(rows: pl.LazyFrame) -> int:
