@@ -16,6 +16,8 @@ DECISION_COLUMNS = (
     *("propensity", "variant", "variant_share", "live"),
 )
 
+_NO_VARIANT, _NO_SHARE, _LIVE = np.array([""]), np.array([np.nan]), np.array([True])
+
 
 def decided(
     request: np.ndarray,
@@ -34,21 +36,17 @@ def decided(
     ['rule@1']
     """
     n = len(request)
-
-    def full(value, dtype=None):
-        return value if isinstance(value, np.ndarray) else np.array([value], dtype).repeat(n)
-
     return {
         "request": request,
-        "policy": full(policy),
-        "position": full(position, np.int64),
-        "action": full(action),
+        "policy": np.array([policy]).repeat(n),
+        "position": position if isinstance(position, np.ndarray) else np.full(n, position),
+        "action": action if isinstance(action, np.ndarray) else np.array([action]).repeat(n),
         "item": item,
         "score": score,
-        "propensity": full(propensity, float),
-        "variant": full(""),
-        "variant_share": full(np.nan, float),
-        "live": full(True),
+        "propensity": propensity if isinstance(propensity, np.ndarray) else np.ones(n) * propensity,
+        "variant": _NO_VARIANT.repeat(n),
+        "variant_share": _NO_SHARE.repeat(n),
+        "live": _LIVE.repeat(n),
     }
 
 

@@ -126,11 +126,11 @@ def _flat(ladder: Sequence[Policy]) -> list[Policy]:
 
 def _unanswered(answers: Columns, request: np.ndarray) -> np.ndarray:
     """Which of these requests have no live decision, or one without item or score; (g,)."""
-    good = np.isfinite(answers["score"]) | ~answers["live"]
-    good &= ~is_missing(answers["item"]) | (answers["action"] != "show")
-    live = answers["live"]
-    if good.all() and live.all() and len(request) == 1 <= len(live):
+    live, scored = answers["live"], np.isfinite(answers["score"])
+    missing = is_missing(answers["item"])
+    if len(request) == 1 and len(live) and (scored & live & ~missing).all():
         return np.zeros(1, bool)
+    good = (scored & (~missing | (answers["action"] != "show"))) | ~live
     return ~np.isin(request, answers["request"][live]) | np.isin(request, answers["request"][~good])
 
 

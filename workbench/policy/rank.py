@@ -59,9 +59,10 @@ def _best(scores: np.ndarray, items: np.ndarray, k: int) -> tuple[np.ndarray, np
         kept = np.argpartition(loss, k - 1, axis=1)[:, :k]
         kept_loss = loss[row, kept]
         last = kept_loss.max(axis=1)[:, None]
-        # a tie across the boundary: which of the equals stay is decided by item id
-        tied = np.flatnonzero((loss <= last).sum(axis=1) > k)
-        if len(tied):
+        inside = loss <= last
+        if np.count_nonzero(inside) > g * k:
+            # a tie across the boundary: which of the equals stay is decided by item id
+            tied = np.flatnonzero(inside.sum(axis=1) > k)
             kept[tied] = np.lexsort((items[tied], loss[tied]), axis=1)[:, :k]
             kept_loss = loss[row, kept]
         kept_items = items[row, kept]

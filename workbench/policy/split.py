@@ -93,7 +93,7 @@ def _labelled(answers: Columns, name: str, share: float) -> dict[str, np.ndarray
         return {
             **answers,
             "variant": np.array([name]).repeat(n),
-            "variant_share": np.full(n, share),
+            "variant_share": np.array([share]).repeat(n),
         }
     joined = np.where(nested, np.char.add(f"{name}/", inner), name)
     inner_share = np.where(nested, answers["variant_share"], 1.0)
