@@ -6,8 +6,9 @@ import atexit
 import itertools
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import polars as pl
 
 from workbench.journal import frames, tables
 from workbench.journal.drain import append_segment, total
-from workbench.journal.rows import Encoder, id_types_in
+from workbench.journal.rows import Encoder, Moment, id_types_in
 from workbench.journal.segments import Segments
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Journal:
             raise ValueError(f"sync_ms must be positive, got {sync_ms}")
         self.path = Path(path)
         self.path.mkdir(parents=True, exist_ok=True)
-        self._clock = clock or (lambda: datetime.now(UTC))
+        self._clock = clock
         self._session, self._numbers = os.urandom(6).hex(), itertools.count()
         self._encoder = Encoder()
         self._buffer = threading.Lock()  # guards _rows, _tables, _written
@@ -127,7 +128,7 @@ class Journal:
         """
         self._ready()
         if event.get("known_at") is None:
-            event["known_at"] = self._clock()
+            event["known_at"] = self._now()
         if event.get("time") is None:
             event["time"] = event["known_at"]
         if event.get("event") is None:
@@ -149,7 +150,7 @@ class Journal:
         self._ready()
         table = tables.table_of(kind, columns)
         if "known_at" not in table.columns:
-            table = table.with_columns(known_at=pl.lit(self._clock(), tables.TIME))
+            table = table.with_columns(known_at=pl.lit(int(self._now())).cast(tables.TIME))
         if "time" not in table.columns:
             table = table.with_columns(time=pl.col("known_at"))
         if "event" not in table.columns:
@@ -245,6 +246,9 @@ class Journal:
         count = self.waiting
         return f"Journal: {count:,} event{'' if count == 1 else 's'} not yet drained"
 
+    def _now(self) -> Moment:
+        return Moment(time.time_ns() // 1000) if self._clock is None else Moment.of(self._clock())
+
     def _check_open(self) -> None:
         if self._closing.is_set():
             raise ValueError(f"the journal {self.path} is closed")
@@ -280,7 +284,7 @@ class Journal:
             self._tables = []
             written = self._written
         if taken:
-            self._pending.append((frames.ROWS, self._encoder.payload(taken), len(taken)))
+            self._pending += self._encoder.payloads(taken)
         self._segments.append(self._pending)
         self._pending, self._durable = [], written
         if self._segments.full:
