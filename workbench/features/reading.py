@@ -11,7 +11,7 @@ import polars as pl
 
 from workbench.features.definition import Feature
 
-__all__ = ["attach", "check_names", "read_events", "read_requests"]
+__all__ = ["attach", "check_names", "read_events", "read_requests", "scan_kind"]
 
 _CLOCK = pl.Datetime("us", "UTC")
 
@@ -46,7 +46,7 @@ def read_events(log, kind: str, features: list[Feature], asked: pl.DataFrame) ->
     if last is not None and all(feature.window is not None for feature in features):
         reach = max(feature.window + feature.lag for feature in features)
         first = asked["time"].min() - reach
-    lazy = _scan(log, kind, first, last)
+    lazy = scan_kind(log, kind, first, last)
     schema = lazy.collect_schema()
     columns = ["time", "known_at", *(name for name in needed if name not in ("time", "known_at"))]
     if not set(columns) <= set(schema) and lazy.head(1).collect().is_empty():
@@ -69,6 +69,19 @@ def read_events(log, kind: str, features: list[Feature], asked: pl.DataFrame) ->
     return events
 
 
+def scan_kind(log, kind: str, first, last) -> pl.LazyFrame:
+    """Events of one kind with first <= time < last, from a log or a mapping of frames."""
+    if not isinstance(log, Mapping):
+        return log.scan(kind, start=first, end=last)
+    if kind not in log:
+        raise ValueError(f"the log has no events of kind {kind!r}; it has {sorted(log)}")
+    lazy = log[kind].lazy()
+    if "time" in log[kind].columns:
+        lazy = lazy if first is None else lazy.filter(pl.col("time") >= first)
+        lazy = lazy if last is None else lazy.filter(pl.col("time") < last)
+    return lazy
+
+
 def check_names(features: list, requests) -> None:
     """Refuse two features of one name, and names that the requests have already."""
     names = [feature.name for feature in features]
@@ -89,18 +102,6 @@ def attach(requests, columns: dict[str, pl.Series]):
     for name, new in columns.items():
         requests = requests.append_column(name, new.to_arrow())
     return requests
-
-
-def _scan(log, kind: str, first, last) -> pl.LazyFrame:
-    if not isinstance(log, Mapping):
-        return log.scan(kind, start=first, end=last)
-    if kind not in log:
-        raise ValueError(f"the log has no events of kind {kind!r}; it has {sorted(log)}")
-    lazy = log[kind].lazy()
-    if "time" in log[kind].columns:
-        lazy = lazy if first is None else lazy.filter(pl.col("time") >= first)
-        lazy = lazy if last is None else lazy.filter(pl.col("time") < last)
-    return lazy
 
 
 def _plain_keys(schema, keys: list[str]) -> list[pl.Expr]:
