@@ -10,6 +10,7 @@ from time import sleep
 import pytest
 
 from workbench.bench import bench, find_benchmarks
+from workbench.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
 find_benchmarks(ROOT)  # puts them on the path
@@ -154,13 +155,20 @@ def test_the_policy_stack_in_polars_answers_as_ours_does():
         assert mine["item"][chosen].tolist() == best.tolist()
 
 
-@pytest.mark.parametrize("area", [policy, import_time, journal], ids=lambda area: area.__name__)
+@pytest.mark.parametrize("area", [import_time, journal], ids=lambda area: area.__name__)
 def test_an_area_runs_quickly(area, monkeypatch):
     one_round = partial(measure, repeats=1)
     monkeypatch.setattr(area, "measure", lambda *words, repeats, **rest: one_round(*words, **rest))
     rows = area.run(quick=True)
     assert {row.quick for row in rows} == {True}
     assert all(row.ours > 0 for row in rows)
+
+
+def test_the_command_prints_exactly_a_json_list(capsys):
+    assert main(["bench", "policy", "--quick", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["met"] for row in rows] == [None, None]
+    assert set(rows[0]) == COLUMNS
 
 
 def test_the_log_area_runs_on_a_tiny_shop(tmp_path):
