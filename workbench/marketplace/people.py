@@ -9,7 +9,7 @@ Choices, with their sources:
   Poisson process: a person's rate times a weekday factor, spread over the day by a curve of hours
   (Lewis & Shedler 1979, "Simulation of nonhomogeneous Poisson processes by thinning").
 - Price sensitivity is log-normal; homes follow a Zipf law over a dozen countries.
-- One main device, replaced once at some day for half of the people; on 4 % of visits another one (a
+- One main device, replaced once at some day for half of the people; on 6 % of visits another one (a
   friend's, a cleared browser). Whole weeks away from home, 6 % of them: honest people look odd too.
 - A wrongly blocked person comes back less often for about a week. Not modelled yet: new people,
   people who leave for good, seasons.

@@ -3,8 +3,8 @@
 Two equal specs give bit-identical worlds on any machine, in any number of waves. The one dial is
 `spec.at(scale=...)`: more people, more items, more fraud bursts, and the same shares of everything.
 
-The defaults make a shop that a laptop simulates in seconds: 5,000 people, 60 days, some 140,000
-payments. Its fraud share is several times that of real cards (about 0.1 % of payments), so that a
+The defaults make a shop that a laptop simulates in seconds: 5,000 people, 60 days, some 127,000
+payments on random pages and more on better ones. Its fraud share is several times that of real cards (about 0.1 % of payments), so that a
 learner has a thousand positives, and its chargebacks arrive after two weeks on average instead of
 four to eight, so that sixty days hold a whole turn of the loop.
 """

@@ -122,6 +122,11 @@ class Marketplace:
         ------
         ValueError
             If the last wave is still unanswered.
+
+        Notes
+        -----
+        Within one user, waves follow time exactly; between users only to within `wave_minutes`. A
+        policy that keeps its own memory across users may see that far ahead.
         """
         if self._open:
             raise ValueError("a wave is still open: call react(decisions) before the next one")
