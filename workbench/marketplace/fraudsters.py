@@ -10,7 +10,7 @@ Choices, with their sources:
   at night, twice within the hour, for some two times what the victim would pay. *Card testing*,
   which takes over at the shock: small amounts, many repetitions within minutes, from a device and a
   country that look right. Amounts alone find the first with an AUC of about 0.73, gradient boosting
-  on the user's history with about 0.94; trained before the shock it falls to 0.7-0.83 after it.
+  on the user's history with about 0.94; trained before the shock it falls to 0.63-0.83 after it.
 - A thief's item, checkout and ids are drawn like those of an honest direct visit, so the signature
   is in history and context, not in the form of the request.
 - The volume is set against the honest payments of a page filled at random, so thieves do not grow

@@ -1,12 +1,14 @@
 """Everything that decides what a simulated marketplace will do, in one frozen value.
 
-Two equal specs give bit-identical worlds on any machine, in any number of waves. The one dial is
+Two equal specs give bit-identical worlds, in any number of waves and processes. (Another processor's
+logarithm may differ in its last bit, which could move one event in 10**15.) The one dial is
 `spec.at(scale=...)`: more people, more items, more fraud bursts, and the same shares of everything.
 
 The defaults make a shop that a laptop simulates in seconds: 5,000 people, 60 days, some 127,000
-payments on random pages and more on better ones. Its fraud share is several times that of real cards (about 0.1 % of payments), so that a
-learner has a thousand positives, and its chargebacks arrive after two weeks on average instead of
-four to eight, so that sixty days hold a whole turn of the loop.
+payments on random pages and more on better ones. Its fraud share is several times that of real
+cards (about 0.1 % of payments), so that a learner has a thousand positives, and its chargebacks
+arrive after two weeks on average instead of four to eight, so that sixty days hold a whole turn of
+the loop.
 """
 
 from __future__ import annotations
