@@ -115,6 +115,7 @@ def measure(
     ours, peer, limit = (convert(median(times)) for times in zip(*rounds, strict=True))
     figures = {"ours": ours, "peer": peer, "limit": limit}
     figures |= {"ratio_to_peer": to_peer, "ratio_to_limit": to_limit}
+    figures = {name: float(f"{value:.4g}") for name, value in figures.items()}
     kept = None if target is None else is_met(target, figures)
     return Row(
         area=area,
@@ -124,7 +125,7 @@ def measure(
         target=target,
         met=None if quick else kept,
         quick=quick,
-        **{name: float(f"{value:.4g}") for name, value in figures.items()},
+        **figures,
     )
 
 
