@@ -1,6 +1,6 @@
 """Everything that decides what a simulated marketplace will do, in one frozen value.
 
-Two equal specs give bit-identical worlds, in any number of waves and processes. (Another processor's
+Two equal specs give bit-identical worlds, in any number of waves and processes. (Another machine's
 logarithm may differ in its last bit, which could move one event in 10**15.) The one dial is
 `spec.at(scale=...)`: more people, more items, more fraud bursts, and the same shares of everything.
 
