@@ -27,6 +27,7 @@ CHROMIUM = next(
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
 FLAGS += "--disable-component-update --disable-sync"
 PROXIES = ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"]
+ADDRESS = re.compile(r"http://(127\.0\.0\.1|localhost):\d+\S*token=[\w-]+")
 LOCAL = {"127.0.0.1", "localhost"}
 
 
@@ -129,13 +130,13 @@ def address(server, seconds: float) -> str:
     def read():
         for line in server.stdout:
             said.append(line)
-            if re.search(r"http://127\.0\.0\.1:\d+\S*token=\w+", line):
+            if ADDRESS.search(line):
                 found.set()
         found.set()
 
     threading.Thread(target=read, daemon=True).start()
     found.wait(until - monotonic())
-    match = re.search(r"http://127\.0\.0\.1:\d+\S*token=\w+", "".join(said))
+    match = ADDRESS.search("".join(said))
     assert match, "the server printed no address with a token:\n" + "".join(said)
     return match.group()
 
