@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent
-ORDER = ["app", "notebook", "browser"]  # after everything unmarked
+ORDER = ["app", "notebook", "again", "browser"]  # after everything unmarked
 QUIET = {"TQDM_DISABLE": "1", "DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 

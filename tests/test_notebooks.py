@@ -75,6 +75,7 @@ def test_it_opens_anywhere(name):
     assert timed == [], "times of execution were saved: strip them"
 
 
+@pytest.mark.again
 @pytest.mark.parametrize("name", [path.relative_to(ROOT).as_posix() for path in NOTEBOOKS])
 def test_it_runs_again_and_two_at_once_with_the_same_checked_output(name, request):
     home = request.config.labs / "notebooks" / Path(name).stem  # where its first run was
