@@ -104,5 +104,5 @@ def test_a_writer_that_never_gets_its_turn_says_so(tmp_path, monkeypatch):
         raise CommitFailedError("Concurrent transaction failed")
 
     monkeypatch.setattr(Lake, "commit", always_late)
-    with pytest.raises(OSError, match="gave up after 3 attempts.*nothing was added, try again"):
+    with pytest.raises(OSError, match=r"gave up after 3 attempts.*nothing was added, try again"):
         log.append(payment=payments(100), known_at="time")
