@@ -35,6 +35,7 @@ CONTRACTS = ()
 ASSUMPTIONS = (
     "The set says at once what was fraud. Here each is reported label_delay_days later, 7 by "
     "default as in the Handbook's protocol: time is the payment's, known_at that much later.",
+    "So nothing is known before a horizon that is longer than the delay: take 8 days for 7.",
     "The simulated times have no zone: read as UTC. A payment is known at once.",
     "A terminal is a seller. Amounts have no currency: read as dollars.",
     "The scenario of a fraud (TX_FRAUD_SCENARIO) is what no bank would know: only in public.table.",

@@ -40,14 +40,14 @@ class Description:
 
     def __repr__(self):
         rows = ", ".join(f"{count:,} {kind}" for kind, count in self.rows.items())
-        assumed = "\n".join(
+        head = [f"{self.name}: {self.title}", rows, f"licence: {self.licence}"]
+        lines = [textwrap.fill(words, 88, subsequent_indent="    ") for words in head]
+        lines += [f"source: {self.homepage}", "assumed:"]
+        lines += [
             textwrap.fill(words, 88, initial_indent="  - ", subsequent_indent="    ")
             for words in self.assumptions
-        )
-        return (
-            f"{self.name}: {self.title}\n{rows}\nlicence: {self.licence}\n"
-            f"source: {self.homepage}\nassumed:\n{assumed}"
-        )
+        ]
+        return "\n".join(lines)
 
 
 def names() -> list[str]:

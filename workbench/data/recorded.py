@@ -25,7 +25,7 @@ __all__ = ["Surface", "surfaces_of"]
 
 Candidates = Callable[[Columns], Columns]
 
-_NOT_ASKED = ("event", "known_at", "label", "quantity", "price", "guest")
+_NOT_ASKED = ("event", "known_at")
 
 
 @dataclass
@@ -194,24 +194,32 @@ def _recorded_surfaces(events: Mapping[str, pl.DataFrame]) -> list[Surface]:
 
 
 def _listed(events: Mapping[str, pl.DataFrame], surface: str, reached: pl.DataFrame) -> Candidates:
-    """Offers every item listed on the surface, or, without listings, every item ever shown there.
+    """Offers the items that were listed on the surface by then, as first listed.
 
-    A request's list column with one number per item becomes one number per candidate.
+    Without listings it offers every item ever shown there. A request's list column with one number
+    per item becomes one number per candidate.
     """
-    items = reached.select("item").unique()
+    items = reached.select("item", known_at=pl.lit(reached["time"].min()))
     if "listing" in events:
         items = events["listing"]
         if "surface" in items.columns:
             items = items.filter(pl.col("surface") == surface)
-    keep = [name for name in items.columns if name not in (*_NOT_ASKED, "time", "surface")]
-    own = columns_of(items.select(keep).unique("item").sort("item"))
-    count = len(own["item"])
+    first = items.sort("known_at", maintain_order=True).unique("item", keep="first").sort("item")
+    own = columns_of(first.drop("event", "time", "surface", strict=False))
+    listed_at, count = own.pop("known_at"), len(first)
 
     def offer(requests: Columns) -> Columns:
         n = len(requests["request"])
         rows = {name: np.tile(values, n) for name, values in own.items()}
         for name, values in requests.items():
             rows[name] = values.repeat(count) if values.ndim == 1 else values.reshape(-1)
-        return rows
+        listed = np.tile(listed_at, n) <= rows["time"]
+        if listed.all():
+            return rows
+        some = listed.reshape(n, count).any(axis=1)
+        if not some.all():
+            request = requests["request"][~some][0]
+            raise ValueError(f"no item was listed on {surface} before request {request}")
+        return take(rows, listed)
 
     return offer

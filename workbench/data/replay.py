@@ -113,6 +113,11 @@ class Replay:
         return _EPOCH + self._now * _MICROSECOND
 
     @property
+    def start(self) -> datetime:
+        """The midnight before the first event, UTC."""
+        return _EPOCH + self._start * _MICROSECOND
+
+    @property
     def end(self) -> datetime:
         """The midnight after the last event became known."""
         return _EPOCH + self._end * _MICROSECOND
