@@ -105,11 +105,13 @@ def rename(
         if word == "id" and name in names:
             changed[name] = _id(_values(native, name))
     if "event" not in names:
-        rows = pl.int_range(len(table), eager=True).cast(pl.String)
+        rows = pl.int_range(len(native), eager=True).cast(pl.String)
         changed["event"] = f"{source}:" + rows
     if is_pandas:
         return native.assign(**{name: _to_pandas(values) for name, values in changed.items()})
     done = native.with_columns(**changed)
+    if isinstance(table, pl.LazyFrame):
+        return done.lazy()
     return done if isinstance(table, pl.DataFrame) else done.to_arrow()
 
 
@@ -190,9 +192,11 @@ def _utc(values: pl.Series, tz: str | None) -> pl.Series:
 
 def _parsed(values: pl.Series) -> pl.Series:
     has_zone = values.str.contains(r"(Z|[+-]\d\d:?\d\d)$").any()
-    parsed = values.str.to_datetime(
-        time_unit="us", time_zone="UTC" if has_zone else None, strict=False
-    )
+    zone = "UTC" if has_zone else None
+    try:
+        parsed = values.str.to_datetime(time_unit="us", time_zone=zone, strict=False)
+    except pl.exceptions.ComputeError:  # not even the first looks like a time
+        parsed = pl.repeat(None, len(values), dtype=pl.Datetime("us", zone), eager=True)
     unread = values.filter(parsed.is_null() & values.is_not_null())
     if len(unread):
         raise ValueError(
