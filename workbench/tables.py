@@ -79,6 +79,8 @@ def _mixes_types(column) -> bool:
 def _type_word(value) -> str:
     import pandas as pd
 
-    if value is None or value is pd.NA or value is pd.NaT or value != value:
+    if value is None or value is pd.NA or value is pd.NaT:
+        return "missing"
+    if isinstance(value, float) and value != value:
         return "missing"
     return type(value).__name__

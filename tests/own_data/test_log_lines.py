@@ -183,3 +183,11 @@ def test_a_complaint_that_comes_weeks_later_is_not_seen_before(tmp_path):
         for months in range(3)
     ]
     assert seen == [0, 1, 2]
+
+
+def test_an_object_column_of_arrays_becomes_a_column_of_lists(tmp_path):
+    table = plain().assign(vector=[np.arange(3)] * (ROWS - 1) + [None])
+    pay = wb.rename(table, user="cust", time="ts", amount="eur")
+    log = wb.EventLog(tmp_path)
+    log.append(payment=pay, known_at="time")
+    assert log.scan("payment").collect()["vector"].drop_nulls().to_list() == [[0, 1, 2]] * 5
