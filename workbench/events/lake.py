@@ -46,8 +46,21 @@ class Lake:
         self.root = os.path.abspath(Path(path).expanduser()) if self.is_local else str(path)
         self.root = self.root.rstrip("/")
         self.storage_options = dict(storage_options) if storage_options else None
+        self._newest: Snapshot | None = None
         if self.is_local:
             _refuse_foreign_folder(self.root)
+
+    def reading(self, version: int | None = None) -> Snapshot:
+        """Return the same as `snapshot` for a reader: the newest is kept until there is a newer.
+
+        A writer needs one of its own, because a commit moves the snapshot's table on.
+        """
+        kept = self._newest
+        if version is not None:
+            return self.snapshot(version)
+        if kept is None or not self._is_newest(kept.version):
+            self._newest = kept = self.snapshot()
+        return kept
 
     def snapshot(self, version: int | None = None) -> Snapshot:
         """Return that version of the table, by default the newest."""
@@ -99,7 +112,8 @@ class Lake:
         try:
             for kind, frame in rows:
                 for day, part in _by_day(frame):
-                    paths.append(f"kind={kind}/day={day.isoformat()}/{uuid.uuid4().hex}.parquet")
+                    name = f"{snapshot.version + 1:012}-{len(paths):06}-{uuid.uuid4().hex}"
+                    paths.append(f"kind={kind}/day={day.isoformat()}/{name}.parquet")
                     size = self._write(paths[-1], part)
                     adds.append(_addition(paths[-1], size, kind, day, part, replacing is None))
             removes = [] if replacing is None else [_removal(row) for row in replacing.to_dicts()]
@@ -122,6 +136,14 @@ class Lake:
         version = snapshot.table.version()
         self._note_written(version)
         return version
+
+    def _is_newest(self, version: int) -> bool:
+        """Return whether a folder shows that; of an object store nothing is known."""
+        there, next_one = (
+            os.path.exists(f"{self.root}/_delta_log/{each:020}.json")
+            for each in (version, version + 1)
+        )
+        return self.is_local and there and not next_one
 
     @contextmanager
     def turn(self):

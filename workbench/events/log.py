@@ -273,7 +273,7 @@ class EventLog:
         return "\n".join(lines)
 
     def _snapshot(self) -> Snapshot:
-        return self._lake.snapshot(self._version)
+        return self._lake.reading(self._version)
 
     def _now(self) -> datetime:
         return aware(self.clock(), "the clock")

@@ -2,7 +2,10 @@
 
 lake/
   _delta_log/00000000000000000007.json      version 7: which files are in
-  kind=click/day=2026-03-01/<uuid>.parquet  with only the columns that clicks have
+  kind=click/day=2026-03-01/<version>-<number>-<uuid>.parquet
+                                            with only the columns that clicks have
+
+Files are read by kind, day, version and number, so equal logs give equal rows in equal order.
 """
 
 import os
@@ -126,7 +129,7 @@ def _files(actions: pl.DataFrame | None, schema: Mapping[str, pl.DataType]) -> p
     known = [name for name in schema if f"null_count.{name}" in actions.columns]
     has = {name: pl.col(f"null_count.{name}").is_not_null() for name in known}
     theirs = {name: name.replace("_", ".", 1) for name in ends}
-    return actions.select(
+    return actions.sort("path").select(
         path="path",
         kind="partition.kind",
         day="partition.day",
