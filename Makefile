@@ -63,6 +63,7 @@ clean: ## remove .venv and caches; your notebooks, labs and data stay
 
 # --- the environment ----------------------------------------------------------------------------
 # The lock is complete, so nothing is resolved here: --no-deps, and torch's CUDA libraries stay away.
+# TORCH=cuda adds them; UV_TORCH_BACKEND=cu126 chooses an older CUDA.
 
 $(READY): .venv/uv-$(UV)
 	@echo "Installing requirements.lock into .venv (torch: $(TORCH)) ..."
@@ -75,12 +76,11 @@ $(READY): .venv/uv-$(UV)
 	@rm -f .venv/ready-* && echo $(TORCH) > .venv/torch && touch $@
 
 torch-cpu  = --no-deps $(or $(LINKS),--torch-backend cpu)
-torch-cuda = --torch-backend auto --reinstall-package torch -c requirements.lock \
-  xgboost nvidia-nccl-cu12 "dask-cuda>=25.10"
+torch-cuda = --reinstall-package torch -c requirements.lock "dask-cuda>=25.10" nvidia-nccl-cu12
 
 # Imported once, so that it is known to work and its bytecode is kept: later starts take a third.
 warm = import altair, anywidget, dask.distributed, deltalake, ipykernel.kernelapp, ipywidgets, \
-  jupyterlab.labapp, jupyter_server.serverapp, marimo._server.start, mlflow.xgboost, moto.server, \
+  jupyterlab.labapp, jupyter_server.serverapp, marimo, mlflow.xgboost, moto.server, \
   narwhals, nbval.plugin, pandas, playwright.sync_api, polars, scipy.stats, sklearn.ensemble, \
   sqlalchemy.dialects.sqlite, torch, vl_convert, xdist, xgboost
 

@@ -20,7 +20,8 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--port", type=int, default=2718, help="[2718]")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     options = parser.parse_args(argv)
-    folder = checkout() / "notebooks" / "apps"
+    notebooks = checkout() / "notebooks"
+    folder, state = notebooks / "apps", notebooks / "mine" / ".marimo"
     if not list(folder.glob("*.py")):
         raise ValueError(f"{folder} holds no app (*.py)")
     command = [sys.executable, "-m", "marimo", "run", str(folder)]
@@ -29,7 +30,8 @@ def main(argv: Sequence[str]) -> None:
     if options.no_browser:
         command.append("--headless")
     _say_on_stdin(secrets.token_urlsafe(16))
-    os.execve(command[0], command, {**os.environ, **QUIET})
+    moved = {"XDG_CONFIG_HOME": str(state), "XDG_CACHE_HOME": str(state)}
+    os.execve(command[0], command, {**os.environ, **QUIET, **moved})
 
 
 def _say_on_stdin(token: str) -> None:

@@ -71,6 +71,7 @@ def jupyterlab(mine: Path, notebook: str, port: int, *, browser: bool) -> list[s
         f"--LabApp.app_settings_dir={settings}",
         f"--LabApp.user_settings_dir={mine / '.jupyter' / 'user-settings'}",
         f"--LabApp.workspaces_dir={mine / '.jupyter' / 'workspaces'}",
+        "--LanguageServerManager.autodetect=False",  # it would ask npm where things are
         "--LabApp.extension_manager=readonly",
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
