@@ -18,9 +18,7 @@ def main(argv: Sequence[str]) -> None:
         description="Measure us, a peer and the raw limit; full runs go into benchmarks/results/.",
     )
     parser.add_argument("name", nargs="*", help="log, import, policy … [all of them]")
-    parser.add_argument(
-        "--quick", action="store_true", help="1/20 of the size, not judged or kept"
-    )
+    parser.add_argument("--quick", action="store_true", help="1/20 of the size, not judged or kept")
     parser.add_argument("--json", action="store_true", help="a JSON list of rows")
     options = parser.parse_args(argv)
     if options.json and len(options.name) != 1:
