@@ -118,11 +118,11 @@ class LogAgainstList(RuleBasedStateMachine):
     def crash_in_an_append(self, some, when):
         write, commit = Lake._write, Lake._note_written
 
-        def die_before(lake, path, frame):
+        def die_before(lake, path, frame, codec):
             raise Crash
 
-        def die_after(lake, path, frame):
-            write(lake, path, frame)
+        def die_after(lake, path, frame, codec):
+            write(lake, path, frame, codec)
             raise Crash
 
         def die_committed(lake, version):

@@ -109,12 +109,13 @@ class Lake:
         the disk or the object store refuses.
         """
         paths, adds = [], []
+        codec = "lz4" if replacing is None else "zstd"  # fast when new, small once merged
         try:
             for kind, frame in rows:
                 for day, part in _by_day(frame):
                     name = f"{snapshot.version + 1:012}-{len(paths):06}-{uuid.uuid4().hex}"
                     paths.append(f"kind={kind}/day={day.isoformat()}/{name}.parquet")
-                    size = self._write(paths[-1], part)
+                    size = self._write(paths[-1], part, codec)
                     adds.append(_addition(paths[-1], size, kind, day, part, replacing is None))
             removes = [] if replacing is None else [_removal(row) for row in replacing.to_dicts()]
             numbers = [Transaction(*each) for each in transactions.items()]
@@ -180,15 +181,16 @@ class Lake:
             with suppress(OSError), open(self._turn_file, "r+") as file:
                 file.write(f"{version:020}")
 
-    def _write(self, path: str, frame: pl.DataFrame) -> int:
+    def _write(self, path: str, frame: pl.DataFrame, codec: str) -> int:
         """Write one Parquet file; return its bytes."""
         if self.is_local:
             os.makedirs(os.path.dirname(f"{self.root}/{path}"), exist_ok=True)
-            frame.write_parquet(f"{self.root}/{path}")
+            frame.write_parquet(f"{self.root}/{path}", compression=codec)
             return os.path.getsize(f"{self.root}/{path}")
         from deltalake.fs import DeltaStorageHandler
 
-        frame.write_parquet(f"{self.root}/{path}", storage_options=self.storage_options)
+        uri = f"{self.root}/{path}"
+        frame.write_parquet(uri, compression=codec, storage_options=self.storage_options)
         store = DeltaStorageHandler(self.root, self.storage_options)
         return store.get_file_info([path])[0].size
 
@@ -216,11 +218,16 @@ def _delta_schema(columns: Mapping[str, pl.DataType]) -> Schema:
 
 
 def _by_day(frame: pl.DataFrame) -> list[tuple[date, pl.DataFrame]]:
-    day = frame["time"].dt.date()
-    if day.min() == day.max():
-        return [(day.min(), frame)]
-    parts = frame.with_columns(day=day).partition_by("day", as_dict=True, include_key=False)
-    return [(key[0], part) for key, part in parts.items()]
+    days = frame["time"].dt.date()
+    if not days.is_sorted():
+        frame = frame.sort(days, maintain_order=True)
+        days = days.sort()
+    runs = days.rle().struct.unnest()
+    starts = runs["len"].cum_sum() - runs["len"]
+    return [
+        (day, frame.slice(start, rows))
+        for day, start, rows in zip(runs["value"], starts, runs["len"], strict=True)
+    ]
 
 
 def _addition(
