@@ -1,0 +1,10 @@
+"""What crosses stages and is marked by the truth.
+
+A study is *given* a world or a record, and a lab; it returns a small table. The truth, where the
+world has one, comes in through that argument and through nothing else.
+
+    fraud_loop       rule ─► log ─► late labels ─► model ─► A/B ─► alarm ─► retrained
+    purchase_loop    what will this customer buy next, replayed on an invoice log
+    both_worlds      the true effect of a policy: the same people and luck, once under each
+    scorecard        the closing table: measured, interval, baseline, truth
+"""
