@@ -32,7 +32,7 @@ def killed(tmp_path_factory):
 def test_every_round_was_killed_and_none_failed(killed):
     assert len(killed["rounds"]) == ROUNDS
     assert killed["errors"] == []
-    assert sum(batches > 0 for batches in killed["rounds"]) > ROUNDS / 3
+    assert sum(batches > 0 for batches in killed["rounds"]) > ROUNDS / 4
 
 
 def test_what_an_append_returned_from_is_in_the_log_once(killed):
@@ -55,6 +55,6 @@ def test_the_kinds_of_one_append_got_in_together(killed):
 def test_kills_leave_files_that_nobody_reads(killed):
     log = killed["log"]
     files = [each for each in os.walk(log.path) for each in each[2] if each.endswith(".parquet")]
-    assert len(files) > log.version  # several per commit
+    assert len(files) > log._lake.snapshot().files.height
     log.compact()
     test_what_an_append_returned_from_is_in_the_log_once(killed)

@@ -139,6 +139,14 @@ def test_a_column_that_only_one_of_two_rows_has_makes_them_differ(log):
     )
 
 
+def test_fingerprints_of_another_polars_only_cost_time(log, monkeypatch):
+    log.append(payment=payments(1, 2, 3))
+    monkeypatch.setattr("workbench.events.deduplicate._seed", len)  # other hashes from now on
+    done = log.append(payment=pl.concat([payments(1, 2), payments(3, amount=9.0)]))
+    assert (done.duplicates, sum(done.quarantined.values())) == (2, 1)
+    assert "fingerprint" not in log.scan("payment").collect_schema()
+
+
 def test_rows_that_come_after_the_watermark_are_late_and_keep_their_claim(log):
     log.append(payment=payments(1), complete_until=NOON + DAY)
     before = log.as_of(NOON + DAY).scan("payment").collect()

@@ -57,11 +57,12 @@ def kill_at_random(folder: str, first: int, rounds: int, seed: int) -> None:
                 os.write(writer, f"x{error!r}\n".encode())
             os._exit(1)
         os.close(writer)
-        select.select([reader], [], [], 20)  # it has opened the log
-        time.sleep(rng.uniform(0.0, 0.15))
+        told, wanted = b"", rng.randrange(5)  # lines: it has opened the log, then its batches
+        while told.count(b"\n") < wanted and select.select([reader], [], [], 20)[0]:
+            told += os.read(reader, 65536)
+        time.sleep(rng.uniform(0.0, 0.05))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        told = b""
         while chunk := os.read(reader, 65536):
             told += chunk
         os.close(reader)

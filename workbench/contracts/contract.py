@@ -31,7 +31,7 @@ VOCABULARY: Mapping[str, str] = MappingProxyType(
     | {"position": "int", "live": "bool"}
 )
 
-OWN_COLUMNS = ("kind", "day", "reason")  # the log's own: no table may bring them
+OWN_COLUMNS = ("kind", "day", "reason", "fingerprint")  # the log's own: no table may bring them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

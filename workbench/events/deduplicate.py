@@ -3,9 +3,16 @@
 Two rows of one kind with the same `event` are the same event. If they say the same (but for
 `known_at`: we may be told twice), the second is dropped; if not, the first stays and the second
 is a conflict. An id fixes its `time`, so only the days that the new rows touch are searched.
+
+Each row is kept with a `fingerprint`, a hash of what it says, so that a row that comes again is
+known for the same without reading all its columns in the log. Fingerprints that differ prove
+nothing (the hash may be of another version of Polars): then the columns are compared.
 """
 
 from dataclasses import dataclass
+from functools import reduce
+from hashlib import blake2b
+from operator import xor
 
 import polars as pl
 
@@ -13,7 +20,7 @@ from workbench.events.snapshot import Snapshot
 
 __all__ = ["Sorted", "deduplicate", "unseen"]
 
-NOT_CONTENT = ("known_at", "claimed_known_at")
+NOT_CONTENT = ("known_at", "claimed_known_at", "fingerprint")
 
 
 @dataclass(frozen=True)
@@ -32,34 +39,37 @@ def deduplicate(rows: pl.DataFrame, kind: str, snapshot: Snapshot) -> Sorted:
     whose smallest and largest event enclose one of the rows' are read. Whole rows are compared
     for the few that remain. O(n log n + m) time for n rows and m events on the same days.
     """
+    rows = rows.with_columns(fingerprint=_fingerprint(rows))
     events = rows["event"]
     files = _files_that_may_hold(rows, kind, snapshot)
-    in_log = _found(events, files, snapshot)
-    is_doubtful = events.is_in(pl.concat([_repeated(events), in_log]).implode())
+    in_log = _found(events, files, ["event", "fingerprint"], snapshot)
+    is_doubtful = events.is_in(pl.concat([_repeated(events), in_log["event"]]).implode())
     doubtful = rows.filter(is_doubtful)
     if doubtful.is_empty():
         return Sorted(rows, doubtful.with_columns(reason=pl.lit("")), 0)
 
     is_first = doubtful["event"].is_first_distinct()
     first, again = doubtful.filter(is_first), doubtful.filter(~is_first)
-    is_known = first["event"].is_in(in_log.implode())
     same, other = _compare(again, first, f"{kind}.event: twice in one append, with other values")
+    is_known = first["event"].is_in(in_log["event"].implode())
     known = first.filter(is_known)
+    unclear = known.join(in_log, on=["event", "fingerprint"], how="anti", maintain_order="left")
     same_as_log, other_than_log = _compare(
-        known,
-        _stored(known, kind, snapshot),
+        unclear,
+        _stored(unclear, kind, snapshot),
         f"{kind}.event: already in the log, with other values",
     )
     return Sorted(
         new=pl.concat([rows.filter(~is_doubtful), first.filter(~is_known)]),
-        conflicts=pl.concat([other, other_than_log]),
-        duplicates=same.height + same_as_log.height,
+        conflicts=pl.concat([other, other_than_log]).drop("fingerprint"),
+        duplicates=same.height + known.height - unclear.height + same_as_log.height,
     )
 
 
 def unseen(rows: pl.DataFrame, kind: str, snapshot: Snapshot) -> pl.DataFrame:
     """Return the rows whose `event` the log does not have on their day, whatever they say."""
-    found = _found(rows["event"], _files_that_may_hold(rows, kind, snapshot), snapshot)
+    files = _files_that_may_hold(rows, kind, snapshot)
+    found = _found(rows["event"], files, ["event"], snapshot)["event"]
     return rows.filter(~pl.col("event").is_in(found.implode()))
 
 
@@ -73,13 +83,29 @@ def _files_that_may_hold(rows: pl.DataFrame, kind: str, snapshot: Snapshot) -> p
     return of_kind.filter(on_days, pl.col("max_event") >= low, pl.col("min_event") <= high)
 
 
-def _found(events: pl.Series, files: pl.DataFrame, snapshot: Snapshot) -> pl.Series:
-    """Return those of the events that the files hold."""
+def _found(
+    events: pl.Series, files: pl.DataFrame, columns: list[str], snapshot: Snapshot
+) -> pl.DataFrame:
+    """Return these columns of the rows in the files that have one of the events."""
     if files.is_empty():
-        return events.clear()
+        return pl.DataFrame(schema={"event": events.dtype, "fingerprint": pl.Int64}).select(columns)
     in_reach = events.is_between(files["min_event"].min(), files["max_event"].max())
     wanted = pl.col("event").is_in(events.filter(in_reach).implode())
-    return snapshot.scan(files, ["event"]).filter(wanted).collect().to_series()
+    return snapshot.scan(files, columns).filter(wanted).collect()
+
+
+def _fingerprint(rows: pl.DataFrame) -> pl.Expr:
+    """Return a hash of each row's content: of any column order, and the same without its nulls."""
+    hashes = [
+        pl.when(pl.col(name).is_not_null()).then(pl.col(name).hash(_seed(name))).otherwise(0)
+        for name in rows.columns
+        if name not in NOT_CONTENT
+    ]
+    return reduce(xor, hashes).reinterpret(signed=True)
+
+
+def _seed(name: str) -> int:
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
 
 
 def _repeated(events: pl.Series) -> pl.Series:

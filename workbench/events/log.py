@@ -21,7 +21,7 @@ from workbench.events.intake import (
 )
 from workbench.events.lake import Lake
 from workbench.events.quarantine import restore
-from workbench.events.snapshot import Snapshot
+from workbench.events.snapshot import HIDDEN, Snapshot
 
 __all__ = ["EventLog"]
 
@@ -84,17 +84,18 @@ class EventLog:
         snapshot = self._snapshot()
         contract = contract_of(kind, snapshot)
         conditions, filters = [], []
+        start, end = start and aware(start, "start"), end and aware(end, "end")
         if start is not None:
-            filters.append(pl.col("time") >= aware(start, "start"))
+            filters.append(pl.col("time") >= start)
             conditions.append(pl.col("max_time") >= start)
         if end is not None:
-            filters.append(pl.col("time") < aware(end, "end"))
+            filters.append(pl.col("time") < end)
             conditions.append(pl.col("min_time") < end)
         if self._known_before is not None:
             filters.append(pl.col("known_at") < self._known_before)
             conditions.append(pl.col("min_known_at") < self._known_before)
         files = snapshot.select(kind, *conditions)
-        columns = snapshot.columns(snapshot.select(kind))
+        columns = [name for name in snapshot.columns(snapshot.select(kind)) if name not in HIDDEN]
         if not columns:
             return pl.LazyFrame(schema=schema_of(contract, snapshot.schema))
         return snapshot.scan(files, columns).filter(*filters)
@@ -150,10 +151,10 @@ class EventLog:
 
         Columns: event, time, known_at, source_kind, reason, content (the row, as JSON).
         """
-        columns = ["event", "time", "known_at", "source_kind", "reason", "content"]
         rows = self.scan("quarantine").collect()
         if rows.is_empty():
-            return rows.with_columns(pl.lit("").alias(name) for name in columns[3:])
+            return rows.with_columns(source_kind=pl.lit(""), reason=pl.lit(""), content=pl.lit(""))
+        columns = ["event", "time", "known_at", "source_kind", "reason", "content"]
         replayed = self.scan("replayed").select("event").collect()
         return rows.select(columns).join(replayed, on="event", how="anti").sort("known_at", "event")
 

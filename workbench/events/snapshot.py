@@ -17,9 +17,10 @@ import polars as pl
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-__all__ = ["EMPTY_SCHEMA", "PARTITIONS", "STATISTICS", "Snapshot", "read_snapshot"]
+__all__ = ["EMPTY_SCHEMA", "HIDDEN", "PARTITIONS", "STATISTICS", "Snapshot", "read_snapshot"]
 
 PARTITIONS = ["kind", "day"]
+HIDDEN = ("fingerprint",)  # columns that are the log's own business
 STATISTICS = ("event", "time", "known_at")  # columns whose ends are known for each file
 EMPTY_SCHEMA = {
     "kind": pl.String,
