@@ -15,7 +15,7 @@ feedback. Blocked payments and shadow decisions were never tried: censored.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
@@ -90,6 +90,7 @@ def outcomes(log, decisions, *, of: str = "chargeback", horizon: timedelta, at: 
         raise ValueError(f"horizon must be a positive timedelta, got {horizon!r}")
     if not isinstance(at, datetime) or at.tzinfo is None:
         raise ValueError(f"at must be a datetime with a time zone, got {at!r}")
+    at = at.astimezone(UTC)
     if isinstance(decisions, pl.LazyFrame):
         return _labelled(log, decisions, of, horizon, at)
     if type(decisions).__module__.startswith("pandas"):
@@ -114,7 +115,7 @@ def _labelled(log, decisions: pl.LazyFrame, of: str, horizon: timedelta, at: dat
     has_item = schema.get("item", pl.Null) != pl.Null and "item" in events.collect_schema()
 
     answered = _first_known(decisions, events, has_item)
-    matures = pl.col("time") + horizon
+    matures = pl.col("time").dt.convert_time_zone("UTC") + horizon
     tried = pl.lit(True)
     if "action" in schema:
         tried &= pl.col("action").ne_missing("block")

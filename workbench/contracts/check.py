@@ -96,11 +96,15 @@ def _refuse_whole_tables(frame: pl.DataFrame, kind: str) -> None:
             raise ValueError(f"{kind} has no column {name}{_HOW_TO_GET[name]}")
     for name, dtype in frame.schema.items():
         if dtype == pl.Datetime and dtype.time_zone is None:
-            argument = name if name in CLOCKS else "time"
+            remedy = f'workbench.rename(table, {name}="{name}", tz="Europe/Zurich")'
+            if name not in CLOCKS:
+                remedy = (
+                    f'table["{name}"].dt.tz_localize("Europe/Zurich") in pandas, '
+                    ".dt.replace_time_zone(…) in Polars; or leave the column out"
+                )
             raise ValueError(
                 f"{kind}.{name} has no time zone, so its hours could be anywhere's: say where, "
-                f'workbench.rename(table, {argument}="{name}", tz="Europe/Zurich"); first rows: '
-                f"{[str(value) for value in frame[name].head(3)]}"
+                f"{remedy}; first rows: {[str(value) for value in frame[name].drop_nulls()[:3]]}"
             )
     for name in CLOCKS:
         if frame.schema[name] != pl.Datetime:

@@ -11,7 +11,7 @@ when it comes. Each check is a pure function in `workbench.data.rules`; `report`
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
@@ -175,17 +175,22 @@ def _rows(data, kind: str, at: datetime | None, length: timedelta):
         if len(frames) > 1:
             raise ValueError(f"{kind} has a column of mixed types: give each column one type")
         lazy = frames[0].lazy()
-    names = lazy.collect_schema().names()
-    clock = next((name for name in ("known_at", "time") if name in names), None)
+    schema = lazy.collect_schema()
+    clock = next((name for name in ("known_at", "time") if name in schema), None)
     if clock is None:
-        raise ValueError(f"{kind} has no clock: a column known_at or time, got {', '.join(names)}")
+        raise ValueError(f"{kind} has no clock: a column known_at or time, got {', '.join(schema)}")
+    dtype = schema[clock]
+    if dtype != pl.Datetime or dtype.time_zone is None:
+        raise ValueError(
+            f"{kind}.{clock} has no time zone, it is {dtype}: workbench.rename(…, tz=…) sets one"
+        )
+    lazy = lazy.with_columns(pl.col(clock).dt.convert_time_zone("UTC"))
     if at is None:
         last = lazy.select(pl.col(clock).max()).collect().item()
         if last is None:
             raise ValueError(f"{kind} has no rows: say at= which moment to check")
-        if last.tzinfo is None:
-            raise ValueError(f"{kind}.{clock} has no time zone: workbench.rename(…, tz=…) sets one")
         at = last.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    at = at.astimezone(UTC)
     return lazy.filter(pl.col(clock) >= at - length, pl.col(clock) < at).collect(), clock, at
 
 

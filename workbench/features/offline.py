@@ -4,7 +4,7 @@
     log ──────► scan(kind): needed columns and dates ──┴─► History ─► one array per feature
 
 The log is read once per kind. It may be an `EventLog`, a view of one, or simply a mapping from
-kind to a Polars frame that has the two clocks.
+kind to a table that has the two clocks.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def training_frame(requests, features: Iterable[Feature | Ratio], log):
         Has `time` (with time zone) and the features' key columns.
     features : iterable of Feature or Ratio
         Their names become the new columns.
-    log : EventLog, or mapping of kind to polars.DataFrame
+    log : EventLog, or mapping of kind to Polars, pandas or Arrow table
         Where the events are. What came into the log later than a request's time never shows.
 
     Returns

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from workbench.features.definition import Feature
+from workbench.tables import to_polars
 
 __all__ = ["attach", "check_names", "read_events", "read_requests", "scan_kind"]
 
@@ -70,13 +71,18 @@ def read_events(log, kind: str, features: list[Feature], asked: pl.DataFrame) ->
 
 
 def scan_kind(log, kind: str, first, last) -> pl.LazyFrame:
-    """Events of one kind with first <= time < last, from a log or a mapping of frames."""
+    """Events of one kind with first <= time < last, from a log or a mapping of tables."""
     if not isinstance(log, Mapping):
         return log.scan(kind, start=first, end=last)
     if kind not in log:
         raise ValueError(f"the log has no events of kind {kind!r}; it has {sorted(log)}")
-    lazy = log[kind].lazy()
-    if "time" in log[kind].columns:
+    lazy = log[kind] if isinstance(log[kind], pl.LazyFrame) else _one_frame(log[kind], kind).lazy()
+    schema = lazy.collect_schema()
+    for clock in ("time", "known_at"):
+        if clock in schema:
+            _check_clock(schema[clock], clock, f"events of kind {kind!r}")
+            lazy = lazy.with_columns(_utc(clock))
+    if "time" in schema:
         lazy = lazy if first is None else lazy.filter(pl.col("time") >= first)
         lazy = lazy if last is None else lazy.filter(pl.col("time") < last)
     return lazy
@@ -102,6 +108,13 @@ def attach(requests, columns: dict[str, pl.Series]):
     for name, new in columns.items():
         requests = requests.append_column(name, new.to_arrow())
     return requests
+
+
+def _one_frame(table, name: str) -> pl.DataFrame:
+    frames = to_polars(table, name)
+    if len(frames) > 1:
+        raise ValueError(f"{name} has a column of mixed types: give each column one type")
+    return frames[0]
 
 
 def _plain_keys(schema, keys: list[str]) -> list[pl.Expr]:

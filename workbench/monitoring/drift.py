@@ -97,7 +97,13 @@ def drift(
     return Watch(", ".join(columns), days, table, false_alarm_rate, len(normal_days))
 
 
-_SCHEMA = {"day": pl.Date, "live": pl.Boolean, "column": pl.String, "index": pl.Float64}
+_SCHEMA = {
+    "day": pl.Date,
+    "live": pl.Boolean,
+    "rows": pl.Int64,
+    "column": pl.String,
+    "index": pl.Float64,
+}
 
 
 def _indices(day, reference: dict, today: dict, bins: int, *, is_live: bool) -> list[tuple]:
@@ -110,16 +116,20 @@ def _indices(day, reference: dict, today: dict, bins: int, *, is_live: bool) -> 
             index = 0.0  # a constant: what the index makes of the two sizes is no news
         elif len(known) and len(before):
             index = population_stability_index(before, known, bins=bins)
-        found.append((day, is_live, name, index))
+        found.append((day, is_live, len(values), name, index))
     return found
 
 
 def _standardised(table: pl.DataFrame) -> pl.DataFrame:
-    """`loudness`: standard deviations of log index above the column's mean over the reference."""
-    # a column that never moves has index 0 on all normal days: the floor keeps the logarithm
-    log_index = pl.col("index").fill_nan(None).clip(1e-9).log()
+    """`loudness`: standard deviations of log index above the column's mean over the reference.
+
+    One value missing in a month must not make its day the loudest that there can be: an index
+    below what about one row makes counts as that, and a spread below that of chance as chance.
+    """
+    log_index = pl.max_horizontal(pl.col("index").fill_nan(None), 4 / pl.col("rows")).log()
+    log_index = pl.when(pl.col("index").is_not_nan()).then(log_index)
     normal = log_index.filter(~pl.col("live"))
-    spread = normal.std().over("column").clip(1e-3)
+    spread = normal.std().over("column").clip(0.3)  # of log chi-square: sqrt(2 / (bins - 1))
     return table.with_columns(loudness=(log_index - normal.mean().over("column")) / spread)
 
 
