@@ -1,0 +1,80 @@
+"""When may last week's labels be believed? `marimo run notebooks/apps/two_clocks_app.py`."""
+
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App(width="medium", app_title="Two clocks")
+
+with app.setup:
+    import tempfile
+    from datetime import timedelta
+
+    import marimo as mo
+    import polars as pl
+
+    import workbench as wb
+    from workbench.marketplace import Marketplace, MarketplaceSpec
+    from workbench.policy import Rank, Threshold
+    from workbench.widgets import two_clocks
+
+
+@app.cell
+def _():
+    mo.md("""
+    # When may last week's labels be believed?
+
+    A payment happens today; the complaint that makes it a fraud comes weeks later. **Before you
+    move the calendar, guess:** what share of the frauds of the last seven days is known today?
+    """)
+    return
+
+
+@app.cell
+def _():
+    spec = MarketplaceSpec(seed=7, users=1_000, days=60, shock_day=60)
+    world = Marketplace(spec)
+    log = wb.EventLog(f"{tempfile.mkdtemp()}/log", clock=world.clock)
+    approve_all = Threshold("amount", cutoff=float("inf"))
+    world.run({"home": Rank("price", k=5), "checkout": approve_all}, log=log)
+    decisions = log.scan("decision").filter(pl.col("action") == "approve").collect()
+    return decisions, log, spec, world
+
+
+@app.cell
+def _(spec):
+    today = mo.ui.slider(8, spec.days, value=35, label="today is day", show_value=True)
+    horizon = mo.ui.slider(1, 42, value=28, label="wait for complaints, days", show_value=True)
+    mo.hstack([today, horizon], justify="start")
+    return horizon, today
+
+
+@app.cell
+def _(decisions, horizon, log, spec, today):
+    moment = spec.start + timedelta(days=today.value)
+    past = decisions.filter(pl.col("time") < moment)
+    labelled = wb.outcomes(
+        log, past, of="chargeback", horizon=timedelta(days=horizon.value), at=moment
+    )
+    two_clocks.chart(two_clocks.status_by_day(labelled))
+    return labelled, moment, past
+
+
+@app.cell
+def _(labelled, moment, past, world):
+    recent = pl.col("time") >= moment - timedelta(days=7)
+    # only a simulator lets us do this: the truth of every payment
+    frauds = int(world.truth.is_fraud(past.filter(recent)).sum())
+    known = labelled.filter(recent, pl.col("status") == "positive").height
+    matured = labelled.filter(pl.col("status") != "pending").height
+    mo.hstack(
+        [
+            mo.stat(f"{known} of {frauds}", label="frauds of the last 7 days, known today"),
+            mo.stat(f"{matured / max(labelled.height, 1):.0%}", label="of all labels are final"),
+        ],
+        justify="start",
+    )
+    return frauds, known
+
+
+if __name__ == "__main__":
+    app.run()

@@ -1,0 +1,46 @@
+"""The pure parts by hand, and that a picture carries what each host draws."""
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from workbench.widgets import two_clocks
+from workbench.widgets.lines import lines
+from workbench.widgets.picture import VEGA_LITE
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def labelled(*statuses: str) -> pl.DataFrame:
+    times = [NOON + timedelta(days=number // 3) for number in range(len(statuses))]
+    return pl.DataFrame({"time": times, "status": statuses})
+
+
+def test_the_fraud_share_leaves_censored_payments_out():
+    counts = two_clocks.status_by_day(labelled("positive", "censored", "matured_negative"))
+    assert counts["positive_share"].to_list() == [0.5] * 3
+
+
+def test_days_do_not_mix():
+    counts = two_clocks.status_by_day(labelled(*["pending"] * 3, *["positive"] * 3))
+    assert counts.select("rows", "positive_share").rows() == [(3, 0.0), (3, 1.0)]
+
+
+def test_a_table_without_status_is_refused_by_name():
+    with pytest.raises(ValueError, match="status"):
+        two_clocks.status_by_day(pl.DataFrame({"time": [NOON]}))
+
+
+def test_a_line_chart_refuses_a_column_that_is_not_there():
+    with pytest.raises(ValueError, match="auc"):
+        lines(pl.DataFrame({"day": [1]}), "day", "auc")
+
+
+def test_a_picture_carries_a_specification_a_png_and_words():
+    picture = two_clocks.chart(two_clocks.status_by_day(labelled("positive", "pending")))
+    bundle = picture._repr_mimebundle_()
+    assert bundle[VEGA_LITE]["$schema"].endswith("v5.20.1.json")
+    assert bundle["image/png"].startswith("iVBOR")  # every PNG does, in base 64
+    assert bundle["text/plain"] == "<Picture: 2 rows>"
+    assert picture._display_() is picture.chart

@@ -1,0 +1,5 @@
+"""One view per file over pure functions; notebooks and marimo apps share them.
+
+two_clocks    what is known of each day's payments, as the calendar moves
+lines         one quantity over days, with marks where something happened
+"""
