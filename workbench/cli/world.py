@@ -15,7 +15,7 @@ def main(argv: Sequence[str]) -> None:
         description="Simulate a marketplace and write its log: pages show the dearest five items, "
         "payments of 300 and more are blocked.",
     )
-    parser.add_argument("out", metavar="FOLDER", help="a new or empty folder for the log")
+    parser.add_argument("--out", metavar="FOLDER", required=True, help="a new folder for the log")
     parser.add_argument("--days", type=int, default=60, help="how long it runs [60]")
     parser.add_argument("--scale", type=float, default=1.0, help="1 is 5,000 users [1.0]")
     parser.add_argument("--seed", type=int, default=0, help="another seed, other people [0]")

@@ -56,7 +56,13 @@ def value_per_payment(labelled: pl.DataFrame, *, margin: float) -> pl.DataFrame:
 
 
 def true_value_per_user(
-    world: Any, log: EventLog, policies: Callable[[EventLog], Mapping], *, until, margin: float
+    world: Any,
+    log: EventLog,
+    policies: Callable[[EventLog], Mapping],
+    *,
+    until,
+    margin: float,
+    commit_minutes: int = 240,
 ) -> float:
     """Mean value per user who came to a checkout, with everybody under these policies.
 
@@ -72,6 +78,8 @@ def true_value_per_user(
         How far to play.
     margin : float
         As for `value_per_payment`.
+    commit_minutes : int
+        How often the copied log is written, so how old what a policy reads may be.
 
     Raises
     ------
@@ -84,7 +92,7 @@ def true_value_per_user(
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(log.path, Path(folder, "log"))
         own = EventLog(Path(folder, "log"), clock=other.clock)
-        other.run(policies(own), until=until, log=own, commit_minutes=240)
+        other.run(policies(own), until=until, log=own, commit_minutes=commit_minutes)
         checkout = pl.col("surface") == "checkout"
         decided = own.scan("decision", start=began).filter(checkout, "live").collect()
         asked = own.scan("request", start=began).filter(checkout).collect()

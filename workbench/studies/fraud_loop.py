@@ -131,16 +131,17 @@ class FraudLoop:
         """Train on what was knowable. Features as of each payment, labels that are final."""
         plan, day = self.plan, self._day(self.plan.model_day)
         inputs = fraud.inputs(plan.history)
-        past = self.evidence.rows(*self._days(plan.train_days), at=day)
-        later = self.evidence.rows(*self._days(plan.judge_days), at=day)
+        (first, split), (opens, last) = self._days(plan.train_days), self._days(plan.judge_days)
+        rows = self.evidence.rows(first, last, at=day)
+        past, time = rows.filter(pl.col("time") < split), pl.col("time")
         model = training.fit(past, features=inputs, label="label", spec=plan.spec)
-        later = later.with_columns(score=pl.Series(model.score(later)))
-        final = later.drop_nulls("label")
+        rows = rows.with_columns(score=pl.Series(model.score(rows)))
+        final = rows.filter(time >= opens).drop_nulls("label")
         found = fraud.choose_cutoff(
             final["score"], final["label"], final["amount"], costs=plan.costs
         )
         self.cutoff = found.cutoff
-        marks = judge(self.evidence, later, found.cutoff, plan)
+        marks = judge(self.evidence, final, found.cutoff, plan, self._unknown(rows))
         self._add(*marks.values())
         settings = {"train": plan.spec, "cutoff": found.cutoff, "train_days": plan.train_days}
         seen = self.lab.log.as_of(day)
@@ -156,12 +157,20 @@ class FraudLoop:
         self.champion = tracking.load(NAME, uri=self.lab.tracking, read=training.Model.load)
 
     def compare(self) -> None:
-        """Split a week against the rule. Users are dealt; in the rule's half the model only watches."""
+        """Split a week against the rule. In the half of the rule the model only watches."""
         plan, log, until = self.plan, self.lab.log, self._day(self.plan.ab_days[1])
+        self._run(self.rule, plan.ab_days[0])
         true_effect = None
         if self.evidence.truth is not None:
             old, new = (
-                true_value_per_user(self.world, log, policies, until=until, margin=plan.margin)
+                true_value_per_user(
+                    self.world,
+                    log,
+                    policies,
+                    until=until,
+                    margin=plan.margin,
+                    commit_minutes=plan.commit_minutes,
+                )  # fmt: skip
                 for policies in (
                     lambda copied: self._policies(self.rule),
                     lambda copied: self._policies(self._blocking(copied)),
@@ -233,6 +242,14 @@ class FraudLoop:
         arms = {"old": self.rule.name, "new": new.name}
         effect = value_per_user(self.evidence, week, logged, arms, SHARES, at, plan.margin)
         self._add(replace(effect, truth=true_effect))
+
+    def _unknown(self, rows: pl.DataFrame) -> pl.DataFrame | None:
+        """The judged rows by the Handbook's protocol: cards known to be stolen are left out."""
+        (first, split), (opens, last) = self.plan.train_days, self.plan.judge_days
+        if self.plan.cards_a_day is None:
+            return None
+        days = {"train_days": split - first, "delay_days": opens - split, "test_days": last - opens}
+        return fraud.handbook_split(rows.drop_nulls("label"), start=self._day(first), **days)[1]
 
     def _usual_next_week(self, at: datetime | None) -> Score:
         week = self._with_sums(self.evidence.rows(*self._days(self.plan.next_days), at=at))

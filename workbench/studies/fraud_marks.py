@@ -31,21 +31,27 @@ def cost_per_thousand(labels, scores, amounts, *, cutoff: float, costs: fraud.Co
 
 
 def judge(
-    evidence: Evidence, rows: pl.DataFrame, cutoff: float, plan: FraudPlan
+    evidence: Evidence,
+    rows: pl.DataFrame,
+    cutoff: float,
+    plan: FraudPlan,
+    ranked: pl.DataFrame | None = None,
 ) -> dict[str, Score]:
-    """Marks of the model on labelled rows with its `score`, by the name of the metric."""
-    scores = rows["score"]
+    """Marks of the model on labelled rows with its `score`, by the name of the metric.
+
+    The cost is that of `rows`; the order is marked on `ranked`, on `rows` if not given.
+    """
+    ranked = rows if ranked is None else ranked
+    order = {"auc": metrics.auc, "average_precision": metrics.average_precision}
+    names = {"auc": "AUC as of, split by time", "average_precision": "average precision as of"}
     marks = {
-        "auc": evidence.mark("AUC as of, split by time", metrics.auc, rows, scores),
-        "average_precision": evidence.mark(
-            "average precision as of", metrics.average_precision, rows, scores
-        ),
+        name: evidence.mark(names[name], metric, ranked, ranked["score"])
+        for name, metric in order.items()
     }
-    known = rows.drop_nulls("label")
     if plan.cards_a_day is not None:
-        k, days = plan.cards_a_day, known["time"].dt.date().n_unique()
-        found = fraud.card_precision(known, k=k)
-        by_amount = fraud.card_precision(known.with_columns(score="amount"), k=k)
+        k, days = plan.cards_a_day, ranked["time"].dt.date().n_unique()
+        found = fraud.card_precision(ranked, k=k)
+        by_amount = fraud.card_precision(ranked.with_columns(score="amount"), k=k)
         # each card that is looked at counts as one trial
         share = metrics.share_interval(round(found * k * days), k * days)
         marks[f"card_precision_{k}"] = Score(
@@ -56,9 +62,14 @@ def judge(
     def cost(labels, scores, amounts):
         return cost_per_thousand(labels, scores, amounts, cutoff=cutoff, costs=plan.costs)
 
-    nothing = cost(known["label"], np.full(len(known), -np.inf), known["amount"])
+    nothing = cost(rows["label"], np.full(len(rows), -np.inf), rows["amount"])
     marks["cost"] = evidence.score(
-        "cost per 1,000 payments, cutoff", cost, rows, scores, rows["amount"], baseline=nothing
+        "cost per 1,000 payments, cutoff",
+        cost,
+        rows,
+        rows["score"],
+        rows["amount"],
+        baseline=nothing,
     )
     return marks
 

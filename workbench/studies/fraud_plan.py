@@ -47,7 +47,8 @@ class FraudPlan:
     history : sequence of Feature or Ratio
         What is looked up about each payment.
     cards_a_day : int, optional
-        Cards that a team of analysts looks at, for the Handbook's card precision.
+        Judge by the Handbook's protocol: card precision for a team that looks at so many cards,
+        and cards that are known to be stolen when a day begins are left out of that day.
     commit_minutes : int
         How often the log is written during the A/B, so how old what a decision reads may be.
     margin : float

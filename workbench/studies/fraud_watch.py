@@ -32,13 +32,16 @@ def drift_watch(
 def auc_watch(rows: pl.DataFrame, split: datetime, *, since: datetime) -> dict[str, Watch]:
     """A watch of the AUC by day; `since` leaves out the days that the model was trained on.
 
-    Only days whose labels are final are watched: young ones know just their frauds.
+    Only days whose labels are final are watched: young ones know just their frauds. None where no
+    such day is live yet, or too few normal days have two frauds to learn from.
     """
     final = pl.col("label").is_not_null()
     days = rows.filter(pl.col("time") >= since).with_columns(day=pl.col("time").dt.date())
     days = days.filter(final.sum().over("day") > 0.5 * pl.len().over("day"))
     normal, live = days.filter(pl.col("time") < split), days.filter(pl.col("time") >= split)
-    if live.is_empty():
+    both = [pl.col("label").eq(value).sum().over("day") >= 2 for value in (0, 1)]
+    enough = normal.filter(*both)["day"].n_unique() >= 1 / FALSE_ALARM_RATE - 1
+    if live.is_empty() or not enough:
         return {}
     return {"AUC": monitoring.performance(normal, live, false_alarm_rate=FALSE_ALARM_RATE)}
 
@@ -46,7 +49,7 @@ def auc_watch(rows: pl.DataFrame, split: datetime, *, since: datetime) -> dict[s
 def watch_scores(
     name: str, watch: Watch, start: datetime, shocks: Sequence[datetime] | None
 ) -> list[Score]:
-    """Two lines: on which share of the days it alarmed, and on which day first.
+    """Two lines: the share of days on which it alarmed, and the day of the first alarm.
 
     The baseline is the share of normal days with an alarm; the truth the share of days after a
     shock, and the day of the first one. Without `shocks` nobody knows.
@@ -57,7 +60,7 @@ def watch_scores(
     first = watch.first_alarm
     return [
         Score(
-            what=f"days with alarm, {name}",
+            what=f"days alarmed, {name}",
             measured=share.estimate,
             low=share.low,
             high=share.high,
@@ -65,7 +68,7 @@ def watch_scores(
             truth=None if shocked is None else len(shocked) / len(days),
         ),
         Score(
-            what=f"first alarm on day, {name}",
+            what=f"first alarm, {name}",
             measured=None if first is None else _number(first, start),
             truth=None if not shocked else _number(shocks[0].date(), start),
         ),
