@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from workbench.tables import to_polars
+from workbench.tables import is_pandas, one_frame
 
 __all__ = ["outcomes"]
 
@@ -93,14 +93,14 @@ def outcomes(log, decisions, *, of: str = "chargeback", horizon: timedelta, at: 
     at = at.astimezone(UTC)
     if isinstance(decisions, pl.LazyFrame):
         return _labelled(log, decisions, of, horizon, at)
-    if type(decisions).__module__.startswith("pandas"):
+    if is_pandas(decisions) and hasattr(decisions, "columns"):
         used = [name for name in _USED if name in decisions.columns]
-        [table] = to_polars(decisions[used], "decisions")
+        table = one_frame(decisions, "decisions", ["request", "time", *used])
         labelled = _labelled(log, table.lazy(), of, horizon, at).collect()
         return decisions.assign(
             label=labelled["label"].to_numpy(), status=labelled["status"].to_list()
         )
-    [table] = to_polars(decisions, "decisions")
+    table = one_frame(decisions, "decisions")
     labelled = _labelled(log, table.lazy(), of, horizon, at).collect()
     return labelled if isinstance(decisions, pl.DataFrame) else labelled.to_arrow()
 

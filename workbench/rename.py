@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from workbench.contracts import CLOCKS, VOCABULARY
-from workbench.tables import to_polars
+from workbench.tables import is_pandas, to_polars
 
 __all__ = ["rename"]
 
@@ -89,8 +89,7 @@ def rename(
     known_at_once = known_at == "time"
     if known_at_once:
         del given["known_at"]
-    is_pandas = type(table).__module__.split(".")[0] == "pandas"
-    native = _renamed_pandas(table, given) if is_pandas else _renamed(table, given)
+    native = _renamed_pandas(table, given) if is_pandas(table) else _renamed(table, given)
     names = [str(name) for name in native.columns]
 
     changed = {}
@@ -107,7 +106,7 @@ def rename(
     if "event" not in names:
         rows = pl.int_range(len(native), eager=True).cast(pl.String)
         changed["event"] = f"{source}:" + rows
-    if is_pandas:
+    if is_pandas(table):
         return native.assign(**{name: _to_pandas(values) for name, values in changed.items()})
     done = native.with_columns(**changed)
     if isinstance(table, pl.LazyFrame):
@@ -116,6 +115,9 @@ def rename(
 
 
 def _renamed_pandas(table, given: dict[str, str]):
+    if not hasattr(table, "columns") or table.columns.nlevels > 1:
+        what = "columns of several levels" if hasattr(table, "columns") else type(table).__name__
+        raise ValueError(f"rename takes a pandas DataFrame with plain column names, got {what}")
     levels = {name: table.index.get_level_values(name) for name in table.index.names if name}
     wanted = {
         name: table[column] if column in table.columns else levels.get(column)
@@ -160,7 +162,7 @@ def _values(table, name: str) -> pl.Series:
     if len(frames) > 1:
         examples = ", ".join(f"{frame[name][0]!r} ({frame.schema[name]})" for frame in frames[:3])
         raise ValueError(
-            f"{name} mixes types: {examples}, …; make them all whole numbers or all text"
+            f"{name} mixes types: {examples}, …; make them all one, such as whole numbers or text"
         )
     return frames[0][name]
 
@@ -197,7 +199,8 @@ def _parsed(values: pl.Series) -> pl.Series:
         parsed = values.str.to_datetime(time_unit="us", time_zone=zone, strict=False)
     except pl.exceptions.ComputeError:  # not even the first looks like a time
         parsed = pl.repeat(None, len(values), dtype=pl.Datetime("us", zone), eager=True)
-    unread = values.filter(parsed.is_null() & values.is_not_null())
+    is_iso = values.str.contains(r"^\d{4}[-/]\d\d")  # 03/04/2026 is in March or in April
+    unread = values.filter((parsed.is_null() | ~is_iso) & values.is_not_null())
     if len(unread):
         raise ValueError(
             f"{values.name} holds {len(unread):,} texts that are no ISO dates with time, such as "

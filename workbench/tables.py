@@ -4,11 +4,14 @@ pandas marks what is missing by NaN, so NaN in a pandas float column is read as 
 Polars and Arrow tables NaN is a number that failed, and stays NaN.
 """
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 
-__all__ = ["to_polars"]
+__all__ = ["is_pandas", "one_frame", "to_polars"]
 
 
 def to_polars(table: Any, name: str = "table") -> list[pl.DataFrame]:
@@ -39,7 +42,7 @@ def to_polars(table: Any, name: str = "table") -> list[pl.DataFrame]:
         table = table.collect()
     if isinstance(table, pl.DataFrame):
         return [table]
-    if type(table).__module__.split(".")[0] == "pandas":
+    if is_pandas(table):
         return _from_pandas(table, name)
     import narwhals as nw
 
@@ -49,6 +52,60 @@ def to_polars(table: Any, name: str = "table") -> list[pl.DataFrame]:
         raise ValueError(
             f"{name} is {type(table).__name__}, not a table (Polars, pandas, Arrow)"
         ) from error
+
+
+def one_frame(
+    table: Any, name: str = "table", columns: Sequence[str] | None = None
+) -> pl.DataFrame:
+    """Return a table, or these columns of it, as one Polars frame.
+
+    Raises ValueError if it is no table, lacks one of the columns, or one of them mixes types; what
+    the other columns hold does not matter.
+
+    >>> import pandas as pd
+    >>> one_frame(pd.DataFrame({"user": [1, "two"]}), "payments")
+    Traceback (most recent call last):
+    ValueError: user of payments mixes types (int, str): give each column one type
+    """
+    if columns is not None and hasattr(table, "columns"):
+        has = [str(column) for column in _names(table)]
+        missing = [column for column in columns if column not in has]
+        if missing:
+            raise ValueError(
+                f"{name} has no column {missing[0]!r}; it has {has}{_hint(table, missing[0])}"
+            )
+        wanted = list(dict.fromkeys(columns))
+        table = table.select(wanted) if hasattr(table, "select") else table.loc[:, wanted]
+    frames = to_polars(table, name)
+    if len(frames) == 1:
+        return frames[0]
+    mixed = next(column for column in table.columns if _mixes_types(table[column]))
+    types = sorted({_type_word(value) for value in table[mixed]} - {"missing"})
+    raise ValueError(
+        f"{mixed} of {name} mixes types ({', '.join(types)}): give each column one type"
+    )
+
+
+def is_pandas(table: Any) -> bool:
+    """Whether a table is of pandas, or of a class made from one of its own.
+
+    >>> is_pandas(pl.DataFrame())
+    False
+    """
+    return any(made.__module__.split(".")[0] == "pandas" for made in type(table).__mro__)
+
+
+def _names(table) -> list:
+    if isinstance(table, pl.LazyFrame):
+        return table.collect_schema().names()
+    return list(getattr(table, "column_names", table.columns))
+
+
+def _hint(table, missing: str) -> str:
+    names = table.index.names if is_pandas(table) else ()
+    return (
+        f"; {missing} is in its index: reset_index() makes it a column" if missing in names else ""
+    )
 
 
 def _from_pandas(table, name: str) -> list[pl.DataFrame]:
@@ -62,12 +119,27 @@ def _from_pandas(table, name: str) -> list[pl.DataFrame]:
     table.columns = names
     mixed = [column for column in names if _mixes_types(table[column])]
     if not mixed:
-        return [pl.from_pandas(table)]
+        return [_read(table, name)]
     types = [table[column].map(_type_word) for column in mixed]
     return [
-        pl.from_pandas(part.infer_objects())
+        _read(part.infer_objects(), name)
         for _, part in table.groupby(types, sort=False, dropna=False)
     ]
+
+
+def _read(table, name: str) -> pl.DataFrame:
+    try:
+        return pl.from_pandas(table)
+    except (pa.ArrowException, TypeError):
+        for column in table.columns:  # which is it?
+            try:
+                pl.from_pandas(table[[column]])
+            except (pa.ArrowException, TypeError) as error:
+                raise ValueError(
+                    f"{column} of {name} is {table[column].dtype}, which cannot be read ({error}): "
+                    "make it numbers, words or times, or leave it out"
+                ) from error
+        raise
 
 
 def _mixes_types(column) -> bool:
@@ -83,4 +155,6 @@ def _type_word(value) -> str:
         return "missing"
     if isinstance(value, float) and value != value:
         return "missing"
+    if isinstance(value, datetime):  # an hour with a zone and one without are two things
+        return "datetime" if value.tzinfo is None else "datetime with zone"
     return type(value).__name__

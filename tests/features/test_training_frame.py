@@ -221,7 +221,7 @@ def test_narrow_ids_meet_wide_ones_but_numbers_never_meet_words():
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda a, e: (a.drop("user"), e), "requests have no column 'user'"),
+        (lambda a, e: (a.drop("user"), e), "requests has no column 'user'"),
         (lambda a, e: (a, e.drop("known_at")), "'payment' have no column 'known_at'"),
         (lambda a, e: (a, e.drop("amount")), "have no column 'amount'"),
         (lambda a, e: (a.with_columns(pl.col("time").dt.replace_time_zone(None)), e), "tz="),

@@ -25,7 +25,7 @@ from workbench.data.rules import (
     units,
     volume,
 )
-from workbench.tables import to_polars
+from workbench.tables import one_frame
 
 __all__ = ["CheckError", "Finding", "Report", "report"]
 
@@ -140,7 +140,7 @@ def report(
         raise ValueError(
             f"days and reference_days must be at least 1, got {days}, {reference_days}"
         )
-    if at is not None and at.utcoffset() is None:
+    if at is not None and (not isinstance(at, datetime) or at.utcoffset() is None):
         raise ValueError(f"at must carry a time zone, got {at!r}")
     rows, clock, at = _rows(data, kind, at, timedelta(days=days + reference_days))
     since = at - timedelta(days=days)
@@ -171,10 +171,7 @@ def _rows(data, kind: str, at: datetime | None, length: timedelta):
     if hasattr(data, "scan"):
         lazy, at = data.scan(kind), at or data.complete_until
     else:
-        frames = to_polars(data, kind)
-        if len(frames) > 1:
-            raise ValueError(f"{kind} has a column of mixed types: give each column one type")
-        lazy = frames[0].lazy()
+        lazy = one_frame(data, kind).lazy()
     schema = lazy.collect_schema()
     clock = next((name for name in ("known_at", "time") if name in schema), None)
     if clock is None:

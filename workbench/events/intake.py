@@ -202,11 +202,12 @@ def _with_known_at(frame: pl.DataFrame, kind: str, column: str | None) -> pl.Dat
 
 
 def _checked(frames: Sequence[pl.DataFrame], contract: Contract, now: datetime):
-    goods, bads = [], []
+    goods, bads, types = [], [], {}
     for frame in frames:
         if frame.is_empty():
             continue
         good, bad = check(frame, contract, now)
+        _refuse_other_types(good, contract.kind, types)
         contract = grow(contract, good)
         goods.append(good)
         bads.append(bad)
@@ -215,7 +216,13 @@ def _checked(frames: Sequence[pl.DataFrame], contract: Contract, now: datetime):
 
 def _refuse_other_types(rows: pl.DataFrame, kind: str, schema: dict[str, pl.DataType]) -> None:
     """Raise if a column has another type than the log's; note the types of new ones."""
+    plain = {name.lower(): name for name in schema}
     for name, dtype in rows.schema.items():
+        if plain.setdefault(name.lower(), name) != name:
+            raise ValueError(
+                f"{kind}.{name}: there is a column {plain[name.lower()]} already, and Delta Lake "
+                "tells no capitals apart: give it another name"
+            )
         ours = schema.setdefault(name, dtype)
         if dtype != ours:
             raise ValueError(

@@ -9,7 +9,7 @@ import polars as pl
 
 from workbench.experiments.difference import Difference, Moments, difference_in_means
 from workbench.experiments.sample_ratio import SampleRatio, sample_ratio
-from workbench.tables import to_polars
+from workbench.tables import one_frame
 
 __all__ = ["Analysis", "Comparison", "analyse"]
 
@@ -118,19 +118,24 @@ def analyse(
     metric         arm        control     arm's difference         95% interval    lift       p
     revenue        new          2.993      4.03      +1.04      [+0.619, +1.45]  +34.6% 2.8e-06
     """
-    frames = to_polars(table)
-    if len(frames) > 1:
-        raise ValueError("a column of table mixes types: give each column one")
-    frame, metrics = frames[0], [metrics] if isinstance(metrics, str) else list(metrics)
-    _check(frame, metrics)
-    users = frame.group_by("user").agg(
-        pl.col("variant").first(),
-        pl.col("variant").n_unique().alias("_arms"),
-        *(pl.col(metric).sum().cast(pl.Float64) for metric in metrics),
+    metrics = [metrics] if isinstance(metrics, str) else list(metrics)
+    if not metrics or len({"user", "variant", *metrics}) < len(metrics) + 2:
+        raise ValueError(f"metrics must be one or more different columns of numbers, got {metrics}")
+    frame = one_frame(table, "table", ["user", "variant", *metrics])
+    _check(frame, metrics, expected)
+    # sorted: floats added in another order differ in the last digit
+    users = (
+        frame.group_by("user")
+        .agg(
+            pl.col("variant").first(),
+            pl.col("variant").n_unique().alias("_arms of one user"),
+            *(pl.col(metric).sum().cast(pl.Float64) for metric in metrics),
+        )
+        .sort("user")
     )
-    crossed = users.filter(pl.col("_arms") > 1)
+    crossed = users.filter(pl.col("_arms of one user") > 1)
     arms = (
-        users.filter(pl.col("_arms") == 1)
+        users.filter(pl.col("_arms of one user") == 1)
         .group_by("variant")
         .agg(
             pl.len().alias("_users"),
@@ -163,16 +168,13 @@ def _compare(metric: str, control: str, arm: str, seen: Mapping, confidence: flo
     return Comparison(metric, arm, first, second, effect)
 
 
-def _check(frame: pl.DataFrame, metrics: list[str]) -> None:
-    if not metrics:
-        raise ValueError("metrics must name at least one column")
-    missing = [name for name in ("user", "variant", *metrics) if name not in frame.columns]
-    if missing:
-        raise ValueError(f"table has no column {missing[0]!r}; it has {frame.columns}")
+def _check(frame: pl.DataFrame, metrics: list[str], expected: Mapping) -> None:
     for name in ("user", "variant", *metrics):
         if frame[name].null_count():
             rule = "" if name in ("user", "variant") else ": 0 if nothing happened"
             raise ValueError(f"{name!r} is null in {frame[name].null_count():,} rows{rule}")
+    if not isinstance(expected, Mapping):
+        raise ValueError(f'expected must be planned shares, {{"old": 0.9, …}}, got {expected!r}')
     for metric in metrics:
         column = frame[metric]
         if not (column.dtype.is_numeric() or column.dtype == pl.Boolean):

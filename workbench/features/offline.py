@@ -26,7 +26,7 @@ _US_A_DAY = 86_400_000_000
 _TYPES = {"count": np.int64, "distinct": np.int64}
 
 
-def training_frame(requests, features: Iterable[Feature | Ratio], log):
+def training_frame(requests, features: Iterable[Feature | Ratio] | Feature | Ratio, log):
     """Return the requests with one column per feature, as it was knowable at each request.
 
     A request at t sees the events with time in [t - lag - window, t - lag) and known_at < t.
@@ -36,7 +36,7 @@ def training_frame(requests, features: Iterable[Feature | Ratio], log):
     ----------
     requests : polars.DataFrame, pandas.DataFrame or pyarrow.Table, n rows
         Has `time` (with time zone) and the features' key columns.
-    features : iterable of Feature or Ratio
+    features : Feature, Ratio, or several of them
         Their names become the new columns.
     log : EventLog, or mapping of kind to Polars, pandas or Arrow table
         Where the events are. What came into the log later than a request's time never shows.
@@ -72,7 +72,13 @@ def training_frame(requests, features: Iterable[Feature | Ratio], log):
     >>> features.training_frame(asked, [mean], {"payment": paid})["mean_30d"].to_list()
     [10.0, 20.0, None]
     """
-    features = list(features)
+    features = [features] if isinstance(features, Feature | Ratio) else list(features)
+    wrong = [feature for feature in features if not hasattr(feature, "leaves")]
+    if wrong:
+        raise ValueError(
+            f'features are definitions, such as features.count("payment", per="user"), '
+            f"got {wrong[0]!r}"
+        )
     keys = {key for feature in features for leaf in feature.leaves for key in leaf.per}
     asked = read_requests(requests, sorted(keys))
     check_names(features, requests)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from workbench.features.definition import Feature
-from workbench.tables import to_polars
+from workbench.tables import one_frame
 
 __all__ = ["attach", "check_names", "read_events", "read_requests", "scan_kind"]
 
@@ -19,23 +19,19 @@ _CLOCK = pl.Datetime("us", "UTC")
 
 def read_requests(requests, keys: list[str]) -> pl.DataFrame:
     """`time` and the keys as Polars columns, checked."""
-    import narwhals as nw
-
-    if not (
-        isinstance(requests, pl.DataFrame)
-        or hasattr(requests, "assign")
-        or hasattr(requests, "append_column")
-    ):
+    if not hasattr(requests, "columns") or isinstance(requests, pl.LazyFrame):
         raise ValueError(
             f"requests must be a Polars, pandas or Arrow table, got {type(requests).__name__}"
         )
-    frame = nw.from_native(requests, eager_only=True)
-    _need(["time", *keys], frame.columns, "requests")
-    asked = nw.to_native(frame.select("time", *keys))
-    asked = asked if isinstance(asked, pl.DataFrame) else pl.DataFrame(asked)
+    asked = one_frame(requests, "the table of requests", ["time", *keys])
     _check_clock(asked.schema["time"], "time", "requests")
     if asked["time"].null_count():
         raise ValueError(f"time of requests is null in {asked['time'].null_count()} rows")
+    for key in keys:
+        if asked.schema[key] == pl.UInt64 and (asked[key].max() or 0) >= 2**63:
+            raise ValueError(
+                f"{key} of requests goes beyond 2**63 - 1, where ids end: make it text"
+            )
     return asked.with_columns(_utc("time"), *_plain_keys(asked.schema, keys))
 
 
@@ -65,7 +61,8 @@ def read_events(log, kind: str, features: list[Feature], asked: pl.DataFrame) ->
         if asked.schema[key] not in (events.schema[key], pl.Null):
             raise ValueError(
                 f"{key} is {asked.schema[key]} in the requests and {events.schema[key]} in "
-                f"{kind}: the same id must have one type; cast one of them"
+                f"{kind}: the same id must have one type; cast one of them (workbench.rename makes "
+                "whole floats, which pandas makes of ids with gaps, whole numbers again)"
             )
     return events
 
@@ -76,7 +73,7 @@ def scan_kind(log, kind: str, first, last) -> pl.LazyFrame:
         return log.scan(kind, start=first, end=last)
     if kind not in log:
         raise ValueError(f"the log has no events of kind {kind!r}; it has {sorted(log)}")
-    lazy = log[kind] if isinstance(log[kind], pl.LazyFrame) else _one_frame(log[kind], kind).lazy()
+    lazy = log[kind] if isinstance(log[kind], pl.LazyFrame) else one_frame(log[kind], kind).lazy()
     schema = lazy.collect_schema()
     for clock in ("time", "known_at"):
         if clock in schema:
@@ -108,13 +105,6 @@ def attach(requests, columns: dict[str, pl.Series]):
     for name, new in columns.items():
         requests = requests.append_column(name, new.to_arrow())
     return requests
-
-
-def _one_frame(table, name: str) -> pl.DataFrame:
-    frames = to_polars(table, name)
-    if len(frames) > 1:
-        raise ValueError(f"{name} has a column of mixed types: give each column one type")
-    return frames[0]
 
 
 def _plain_keys(schema, keys: list[str]) -> list[pl.Expr]:

@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from workbench.tables import to_polars
+from workbench.tables import one_frame
 
 __all__ = ["Watch", "by_day", "judge"]
 
@@ -106,18 +106,14 @@ def judge(normal: np.ndarray, live: np.ndarray, false_alarm_rate: float) -> np.n
 
 def by_day(table, name: str, columns: list[str]) -> dict[date, pl.DataFrame]:
     """The rows of each UTC day, days ascending; checked."""
-    frames = to_polars(table, name)
-    if len(frames) > 1:
-        raise ValueError(f"a column of {name} mixes types: give each column one")
-    frame = frames[0]
-    missing = [column for column in ("time", *columns) if column not in frame.columns]
-    if missing:
-        raise ValueError(f"{name} has no column {missing[0]!r}; it has {frame.columns}")
+    frame = one_frame(table, name, ["time", *columns])
     clock = frame.schema["time"]
     if clock != pl.Datetime or clock.time_zone is None:
         raise ValueError(f"time of {name} must have a time zone, got {clock}: rename gives it one")
     if frame.is_empty():
         raise ValueError(f"{name} has no rows")
+    if frame["time"].null_count():
+        raise ValueError(f"time of {name} is null in {frame['time'].null_count():,} rows")
     day = pl.col("time").dt.convert_time_zone("UTC").dt.date()
     parts = frame.select(day.alias("day"), *columns).partition_by("day", as_dict=True)
     return {key[0]: parts[key].drop("day") for key in sorted(parts)}

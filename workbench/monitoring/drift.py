@@ -71,6 +71,8 @@ def drift(
     [27, 28, 29, 30]
     """
     columns = [columns] if isinstance(columns, str) else list(columns)
+    if not columns:
+        raise ValueError("columns must name at least one column")
     normal_days = by_day(reference, "reference", columns)
     live_days = by_day(live, "live", columns)
     ranks = {name: _ranks(pl.concat(day[name] for day in normal_days.values())) for name in columns}
@@ -145,6 +147,9 @@ def _numeric(rows: pl.DataFrame, ranks: dict) -> dict[str, np.ndarray]:
         if rank is not None:  # words that the reference did not have are one value, the last
             code = column.cast(pl.String).replace_strict(rank, default=len(rank))
             column = code.set(column.is_null(), None)
+        is_number = column.dtype.is_numeric() or column.dtype == pl.Boolean
+        if not is_number and column.null_count() < len(column):
+            raise ValueError(f"{name} was numbers in the reference and is {column.dtype} on a day")
         values[name] = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
         values[name + _MISSING] = column.is_null().cast(pl.Float64).to_numpy()
     return values
@@ -154,6 +159,8 @@ def _ranks(column: pl.Series) -> dict[str, int] | None:
     """Words by how often the reference has them; None for numbers."""
     if column.dtype.is_numeric() or column.dtype == pl.Boolean:
         return None
+    if column.dtype.is_nested():
+        raise ValueError(f"{column.name} holds {column.dtype}: drift takes numbers or words")
     words = column.cast(pl.String).alias("word").drop_nulls().to_frame().group_by("word").len()
     words = words.sort("len", "word", descending=[True, False])["word"].head(_WORDS_KEPT)
     return {word: place for place, word in enumerate(words)}

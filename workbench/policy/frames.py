@@ -50,10 +50,12 @@ def decide(policy: Policy, frame):
     """
     import narwhals as nw
 
+    from workbench.tables import one_frame
+
     given = nw.from_native(frame, eager_only=True, pass_through=True)
     if given is frame:
         raise ValueError(f"requests must be a table (Polars, pandas, Arrow), got {type(frame)}")
-    requests = given.to_polars()
+    requests = one_frame(frame, "requests")
     decisions = policy.act(_columns(requests))
     answers, source = _table(decisions, requests)
     if given.implementation.is_pandas():
@@ -130,6 +132,10 @@ def _columns(frame) -> dict[str, np.ndarray]:
     columns = {}
     for series in frame:
         if series.dtype.is_integer() and series.name in _IDS:
+            if series.dtype == pl.UInt64 and (series.max() or 0) >= 2**63:
+                raise ValueError(
+                    f"{series.name} goes beyond 2**63 - 1, where ids end: make it text"
+                )
             series = series.cast(pl.Int64).fill_null(NO_ITEM)
         if series.dtype in (pl.String, pl.Categorical, pl.Enum):
             columns[series.name] = np.array(series.cast(pl.String).fill_null("").to_list(), str)

@@ -110,12 +110,15 @@ def matrix(columns, names: Sequence[str]) -> np.ndarray:
 def _arrays(table, names: Sequence[str]) -> dict[str, np.ndarray]:
     import narwhals as nw
 
-    frame = nw.from_native(table, eager_only=True)
+    frame = nw.from_native(table, eager_only=True, pass_through=True)
+    if frame is table:
+        raise ValueError(f"the model reads a table or a mapping of arrays, got {type(table)}")
     arrays = {}
     for name in names:
-        if name in frame.columns:
-            column = frame[name]
-            if not (column.dtype.is_numeric() or column.dtype == nw.Boolean):
-                raise ValueError(f"{name!r} must hold numbers for a model, got {column.dtype}")
-            arrays[name] = column.cast(nw.Float64).to_numpy()
+        if name not in frame.columns:
+            raise ValueError(f"the model reads {name!r}, which is missing: got {frame.columns}")
+        column = frame[name]
+        if not (column.dtype.is_numeric() or column.dtype == nw.Boolean):
+            raise ValueError(f"{name!r} must hold numbers for a model, got {column.dtype}")
+        arrays[name] = column.cast(nw.Float64).to_numpy()
     return arrays

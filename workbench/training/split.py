@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from workbench.tables import is_pandas, one_frame
 
 __all__ = ["time_split"]
 
@@ -44,8 +48,6 @@ def time_split(frame, *, at: datetime, gap_days: float, train_days=None, test_da
     >>> train["time"].dt.day().to_list(), test["time"].dt.day().to_list()
     ([1, 2, 3, 4], [8, 9, 10])
     """
-    import narwhals as nw
-
     for name, days in (
         ("gap_days", gap_days),
         ("train_days", train_days),
@@ -55,22 +57,32 @@ def time_split(frame, *, at: datetime, gap_days: float, train_days=None, test_da
             raise ValueError(f"{name} must not be negative, got {days}")
     if at.tzinfo is None:
         raise ValueError(f"at must have a time zone, got {at}")
-    table = nw.from_native(frame, eager_only=True)
-    if "time" not in table.columns:
-        raise ValueError(f"frame has no column 'time'; it has {table.columns}")
-    clock = table.schema["time"]
-    if clock != nw.Datetime or clock.time_zone is None:
-        raise ValueError(f"time must have a time zone, got {clock}: rename(frame, tz=…) gives one")
-    time, last = nw.col("time"), at - timedelta(days=gap_days)
-    train, test = table.filter(time < last), table.filter(time >= at)
+    if isinstance(frame, pl.LazyFrame):
+        frame = frame.collect()
+    time = one_frame(frame, "frame", ["time"])["time"]
+    if time.dtype != pl.Datetime or time.dtype.time_zone is None:
+        raise ValueError(
+            f"time must have a time zone, got {time.dtype}: rename(frame, tz=…) gives one"
+        )
+    time, at = time.dt.convert_time_zone("UTC"), at.astimezone(UTC)
+    last = at - timedelta(days=gap_days)
+    is_train, is_test = time < last, time >= at
     if train_days is not None:
-        train = train.filter(time >= last - timedelta(days=train_days))
+        is_train &= time >= last - timedelta(days=train_days)
     if test_days is not None:
-        test = test.filter(time < at + timedelta(days=test_days))
-    for side, rows in (("train on", train), ("test on", test)):
-        if not len(rows):
+        is_test &= time < at + timedelta(days=test_days)
+    for side, rows in (("train on", is_train), ("test on", is_test)):
+        if not rows.any():
             raise ValueError(
-                f"nothing to {side}: time runs from {table['time'].min()} to "
-                f"{table['time'].max()}, the model is made at {at}"
+                f"nothing to {side}: time runs from {time.min()} to {time.max()}, the model is "
+                f"made at {at}"
             )
-    return train.to_native(), test.to_native()
+    return _rows(frame, is_train), _rows(frame, is_test)
+
+
+def _rows(frame, chosen: pl.Series):
+    """Some rows of a table of any kind; a null chooses none."""
+    chosen = chosen.fill_null(False)
+    if is_pandas(frame):
+        return frame[chosen.to_numpy()]
+    return frame.filter(chosen if isinstance(frame, pl.DataFrame) else chosen.to_arrow())
