@@ -49,27 +49,36 @@ def _(spec):
 
 
 @app.cell
-def _(decisions, horizon, log, spec, today):
+def _(decisions, world):
+    # only a simulator lets us do this: the truth of every payment
+    thefts = decisions.with_columns(share=pl.Series(world.truth.is_fraud(decisions)))
+    true_share = thefts.group_by(day=pl.col("time").dt.date()).agg(pl.mean("share")).sort("day")
+    return thefts, true_share
+
+
+@app.cell
+def _(decisions, horizon, log, spec, today, true_share):
     moment = spec.start + timedelta(days=today.value)
     past = decisions.filter(pl.col("time") < moment)
     labelled = wb.outcomes(
         log, past, of="chargeback", horizon=timedelta(days=horizon.value), at=moment
     )
-    two_clocks.chart(two_clocks.status_by_day(labelled))
-    return labelled, moment, past
+    seen = true_share.filter(pl.col("day") < moment.date())
+    two_clocks.chart(two_clocks.status_by_day(labelled), true_share=seen)
+    return labelled, moment
 
 
 @app.cell
-def _(labelled, moment, past, world):
-    recent = pl.col("time") >= moment - timedelta(days=7)
-    # only a simulator lets us do this: the truth of every payment
-    frauds = int(world.truth.is_fraud(past.filter(recent)).sum())
+def _(labelled, moment, thefts):
+    recent = pl.col("time").is_between(moment - timedelta(days=7), moment, closed="left")
+    frauds = int(thefts.filter(recent)["share"].sum())
     known = labelled.filter(recent, pl.col("status") == "positive").height
-    matured = labelled.filter(pl.col("status") != "pending").height
+    final = labelled.filter(pl.col("status") != "pending").height / max(labelled.height, 1)
     mo.hstack(
         [
             mo.stat(f"{known} of {frauds}", label="frauds of the last 7 days, known today"),
-            mo.stat(f"{matured / max(labelled.height, 1):.0%}", label="of all labels are final"),
+            mo.stat(f"{final:.0%}", label="of all labels are final"),
+            mo.md("Bars: the share as it looks today. Line: the truth."),
         ],
         justify="start",
     )

@@ -52,31 +52,47 @@ def status_by_day(labelled: pl.DataFrame) -> pl.DataFrame:
     return counts.with_columns(positive_share=(positive / seen).over("day")).sort("day", "status")
 
 
-def chart(counts: pl.DataFrame, *, width: int = 560, height: int = 180) -> Picture:
-    """Stacked bars of `status_by_day`: one bar a day, one colour a status.
+def chart(counts: pl.DataFrame, *, true_share: pl.DataFrame | None = None) -> Picture:
+    """The share of positives of each day as it looks now, above what the rest of the day is.
 
     Parameters
     ----------
     counts : pl.DataFrame
         What `status_by_day` returns.
-    width, height : int
-        Size in pixels.
+    true_share : pl.DataFrame, optional
+        `day` and `share`, where the truth is known: drawn as a line over the bars.
     """
     import altair as alt
 
     present = [status for status in COLOURS if status in set(counts["status"])]
     scale = alt.Scale(domain=present, range=[COLOURS[status] for status in present])
-    bars = (
-        alt.Chart(
-            counts.with_columns(pl.col("day").cast(pl.String), pl.col("positive_share").round(5))
-        )
-        .mark_bar()
-        .encode(
-            x=alt.X("day:T", title="day the payment was made"),
-            y=alt.Y("rows:Q", title="payments"),
-            color=alt.Color("status:N", scale=scale, title="what we know"),
-            tooltip=["day:T", "status:N", "rows:Q", alt.Tooltip("positive_share:Q", format=".2%")],
-        )
-        .properties(width=width, height=height)
+    day = alt.X("day:T", title=None, axis=alt.Axis(format="%d %b"))
+    rows = _plain(counts)
+    looks = (
+        alt.Chart(rows.unique("day", maintain_order=True))
+        .mark_bar(color=COLOURS["positive"], width=8)
+        .encode(x=day, y=alt.Y("positive_share:Q", title="known positive", axis=_PERCENT))
     )
-    return Picture(bars)
+    if true_share is not None:
+        line = alt.Chart(_plain(true_share)).mark_line(color="#000000", point=True)
+        looks += line.encode(x=day, y="share:Q")
+    bars = (
+        alt.Chart(rows)
+        .mark_bar(width=8)
+        .encode(
+            x=day,
+            y=alt.Y("rows:Q", title="rows"),
+            color=alt.Color("status:N", scale=scale, title="what we know"),
+            tooltip=["day:T", "status:N", "rows:Q"],
+        )
+    )
+    above, below = looks.properties(width=560, height=130), bars.properties(width=560, height=130)
+    return Picture(alt.vconcat(above, below))
+
+
+_PERCENT = {"format": ".1%"}
+
+
+def _plain(frame: pl.DataFrame) -> pl.DataFrame:
+    """Days as text and shares rounded, so that a saved chart is the same every time."""
+    return frame.with_columns(pl.col("day").cast(pl.String), pl.selectors.float().round(5))
