@@ -97,10 +97,13 @@ class Evidence:
     def score(self, what, metric, rows, *columns, baseline: float | None = None) -> Score:
         """`metric(labels, *columns)` on the labelled rows; its interval draws whole users.
 
-        Without a `baseline` the last column is the scores of one.
+        Without a `baseline` the last column is the scores of one. Where fewer than two labels of a
+        kind are known nothing is measured: `measured` is None.
         """
         known = rows["label"].is_not_null()
         labels, users = rows["label"].filter(known).to_numpy(), rows["user"].filter(known)
+        if min((labels == 1).sum(), (labels == 0).sum()) < 2:
+            return Score(what=what, measured=None, baseline=baseline)
         columns = [np.asarray(column) for column in columns]
         seen = [column[known.to_numpy()] for column in columns]
         if baseline is None:  # the last column is the baseline's score

@@ -25,7 +25,7 @@ from workbench.lab import Lab
 from workbench.policy import Policy, Shadow, Split, Threshold
 from workbench.studies.both_worlds import true_value_per_user
 from workbench.studies.fraud_evidence import Evidence
-from workbench.studies.fraud_marks import judge, live, value_per_user
+from workbench.studies.fraud_marks import judge, kept, live, value_per_user
 from workbench.studies.fraud_plan import Days, FraudPlan
 from workbench.studies.fraud_watch import auc_watch, drift_watch, watch_scores
 from workbench.studies.scorecard import Score, Scorecard
@@ -170,7 +170,7 @@ class FraudLoop:
                     until=until,
                     margin=plan.margin,
                     commit_minutes=plan.commit_minutes,
-                )  # fmt: skip
+                )
                 for policies in (
                     lambda copied: self._policies(self.rule),
                     lambda copied: self._policies(self._blocking(copied)),
@@ -222,9 +222,9 @@ class FraudLoop:
                 "train": plan.spec, "cutoff": found.cutoff, "train_days": plan.retrain_train_days
             },
         ) as run:  # fmt: skip
-            run.metrics({"auc": (mark.measured, mark.low, mark.high)})
+            run.metrics(kept({"auc": mark}))
             run.model(after)
-        if gained.low > 0:
+        if gained.low is not None and gained.low > 0:
             tracking.promote(run)  # only when it is surely better
 
     def _read_out(self, new: Threshold, true_effect: float | None) -> None:

@@ -15,7 +15,7 @@ from workbench.studies.fraud_evidence import Evidence
 from workbench.studies.fraud_plan import FraudPlan
 from workbench.studies.scorecard import Score
 
-__all__ = ["cost_per_thousand", "judge", "live", "value_per_user"]
+__all__ = ["cost_per_thousand", "judge", "kept", "live", "value_per_user"]
 
 
 def cost_per_thousand(labels, scores, amounts, *, cutoff: float, costs: fraud.Costs) -> float:
@@ -63,15 +63,18 @@ def judge(
         return cost_per_thousand(labels, scores, amounts, cutoff=cutoff, costs=plan.costs)
 
     nothing = cost(rows["label"], np.full(len(rows), -np.inf), rows["amount"])
-    marks["cost"] = evidence.score(
-        "cost per 1,000 payments, cutoff",
-        cost,
-        rows,
-        rows["score"],
-        rows["amount"],
-        baseline=nothing,
-    )
+    name, columns = "cost per 1,000 payments, cutoff", (rows["score"], rows["amount"])
+    marks["cost"] = evidence.score(name, cost, rows, *columns, baseline=nothing)
     return marks
+
+
+def kept(marks: Mapping[str, Score]) -> dict[str, tuple]:
+    """Marks as a run keeps them; what could not be measured is left out."""
+    return {
+        name: (mark.measured, mark.low, mark.high)
+        for name, mark in marks.items()
+        if mark.low is not None
+    }
 
 
 def live(
