@@ -5,7 +5,7 @@ Polars and Arrow tables NaN is a number that failed, and stays NaN.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 import polars as pl
@@ -117,6 +117,9 @@ def _from_pandas(table, name: str) -> list[pl.DataFrame]:
     if twice:
         raise ValueError(f"{name} has more than one column called {twice}")
     table.columns = names
+    for column, dtype in table.dtypes.items():
+        if isinstance(getattr(dtype, "tz", None), timezone):  # +05:30 is no zone for Polars
+            table[column] = table[column].dt.tz_convert("UTC")
     mixed = [column for column in names if _mixes_types(table[column])]
     if not mixed:
         return [_read(table, name)]
@@ -127,14 +130,17 @@ def _from_pandas(table, name: str) -> list[pl.DataFrame]:
     ]
 
 
+_UNREADABLE = (pa.ArrowException, pl.exceptions.PolarsError, TypeError)
+
+
 def _read(table, name: str) -> pl.DataFrame:
     try:
         return pl.from_pandas(table)
-    except (pa.ArrowException, TypeError):
+    except _UNREADABLE:
         for column in table.columns:  # which is it?
             try:
                 pl.from_pandas(table[[column]])
-            except (pa.ArrowException, TypeError) as error:
+            except _UNREADABLE as error:
                 raise ValueError(
                     f"{column} of {name} is {table[column].dtype}, which cannot be read ({error}): "
                     "make it numbers, words or times, or leave it out"
