@@ -148,9 +148,7 @@ class FraudLoop:
         with tracking.start(
             NAME, uri=self.lab.tracking, data=seen, features=inputs, params=settings
         ) as run:
-            run.metrics(
-                {name: (mark.measured, mark.low, mark.high) for name, mark in marks.items()}
-            )
+            run.metrics(kept(marks))
             run.model(model)
         # the model that was judged, with the cutoff that was chosen on its scores, and no other
         tracking.promote(run)
@@ -179,9 +177,8 @@ class FraudLoop:
             true_effect = new - old
         new = self._blocking(log)
         arms = {"old": Shadow(self.rule, {"new": new}), "new": new}
-        self._run(
-            Split(arms, SHARES, salt=f"{NAME}-{plan.seed}"), plan.ab_days[1], plan.commit_minutes
-        )
+        split = Split(arms, SHARES, salt=f"{NAME}-{plan.seed}")
+        self._run(split, plan.ab_days[1], plan.commit_minutes)
         self._run(self.rule, plan.read_day)
         self._read_out(new, true_effect)
 
@@ -234,6 +231,7 @@ class FraudLoop:
         week = self.evidence.rows(*self._days(plan.ab_days), at=at)
         week = week.with_columns(score=pl.Series(self.champion.score(week)))
         if self.evidence.truth is not None:
+            # all checkouts of the week of use: also large amounts, which the rule had censored
             whole = week.with_columns(label="stolen")
             for claim in judge(self.evidence, whole, self.cutoff, plan).values():
                 self._true(claim.what, claim.measured)
