@@ -37,14 +37,11 @@ class Picture:
 
     def _repr_mimebundle_(self, **_wanted: Any) -> dict[str, Any]:
         """The specification, a picture, and words."""
-        import base64
-
         import vl_convert
 
         spec = self.chart.to_dict()
-        png = vl_convert.vegalite_to_png(spec, vl_version="5.20")
-        words = {"text/plain": repr(self), "image/png": base64.b64encode(png).decode()}
-        return words | {VEGA_LITE: spec}
+        svg = vl_convert.vegalite_to_svg(spec, vl_version="5.20")
+        return {"text/plain": repr(self), "image/svg+xml": svg, VEGA_LITE: spec}
 
     def _display_(self) -> altair.TopLevelMixin:
         """What marimo shows: it draws Altair itself."""
