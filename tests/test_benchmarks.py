@@ -173,7 +173,7 @@ def test_the_command_prints_exactly_a_json_list(capsys):
 
 def test_the_log_area_runs_on_a_tiny_shop(tmp_path):
     shop = log.Shop(tmp_path, 1_000)
-    rows = [log.append(shop, 2, quick=True), *log.scans(shop, quick=True)]
+    rows = [log.append(shop, 2, log.CODEC, quick=True), *log.scans(shop, quick=True)]
     assert [row.unit for row in rows] == ["s"] * 3
     json.dumps([asdict(row) for row in rows], allow_nan=False)
 
