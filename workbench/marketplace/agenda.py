@@ -1,24 +1,28 @@
-"""Who asks next: planned visits, checkouts to come and thieves' bursts, one open request a user.
+"""Who asks next: planned visits, pages and checkouts to come, thieves' bursts; one open request a user.
 
 The agenda is a matrix with one column per entry and the seven rows below. A day is planned at its
 midnight; a wave takes the first entry of every user within the current span. An entry is dropped
-when its turn comes and it no longer happens: an annoyed person stays away, a blocked thief stops.
+when its turn comes and it no longer happens: a person in a bad mood stays away, a blocked thief
+stops, an item is sold out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from workbench.marketplace.catalogue import Catalogue
 from workbench.marketplace.fraudsters import Fraudsters
-from workbench.marketplace.people import DAY_US, People
+from workbench.marketplace.loyalty import Loyalty
+from workbench.marketplace.people import CHECKOUT, DAY_US, People
 from workbench.marketplace.spec import MarketplaceSpec
+from workbench.marketplace.store import Store
 
 __all__ = [
     "HONEST",
     "ITEM",
-    "NO_PAGE",
-    "ORIGIN",
+    "KIND",
+    "NO_ITEM",
     "STEP",
     "TECHNIQUE",
     "TIME",
@@ -27,26 +31,30 @@ __all__ = [
     "Agenda",
 ]
 
-TIME, USER, VISIT, STEP, ITEM, TECHNIQUE, ORIGIN = range(7)
+TIME, USER, VISIT, STEP, ITEM, TECHNIQUE, KIND = range(7)
 HONEST = -1  # TECHNIQUE of a person's own entry; thieves have an index into TECHNIQUES
-NO_PAGE = -1  # ORIGIN of a checkout that no page led to; ITEM of a page
+NO_ITEM = -1  # ITEM of a page
+_PLACES = 4096  # steps of a visit
 
 
 class Agenda:
-    """Everything that is going to happen, as far as it is planned; times in microseconds."""
+    """Everything that is going to happen, as far as it is planned; times in microseconds.
+
+    `part` is (k, n): only the users k, k + n, k + 2n, … are planned. `on_midnight` is called with
+    each day's number before that day is planned.
+    """
 
     def __init__(
-        self, spec: MarketplaceSpec, people: People, catalogue: Catalogue, fraudsters: Fraudsters
-    ):
+        self, spec: MarketplaceSpec, people: People, store: Store, loyalty: Loyalty,
+        fraudsters: Fraudsters, *, part: tuple[int, int], on_midnight: Callable[[int], None],
+    ):  # fmt: skip
         self.start = round(spec.start.timestamp()) * 1_000_000
         self.end = self.start + spec.days * DAY_US
         self.now = self.start
-        self._spec, self._people, self._catalogue = spec, people, catalogue
-        self._fraudsters = fraudsters
+        self._spec, self._people, self._store, self._loyalty = spec, people, store, loyalty
+        self._fraudsters, self._part, self._on_midnight = fraudsters, part, on_midnight
         self._later = self._window = np.empty((7, 0), np.int64)
         self._window_end = self.start
-        self._never = self.start - 10_000 * DAY_US
-        self._annoyed_at = np.full(spec.users, self._never)
         self._stopped: set[tuple[int, int]] = set()
 
     def next_wave(self, limit: int) -> np.ndarray | None:
@@ -59,7 +67,8 @@ class Agenda:
                 self._open_window()
                 continue
             rows = self._window
-            rows = rows[:, np.lexsort((rows[STEP], rows[VISIT], rows[TIME], rows[USER]))]
+            about = rows[VISIT] * _PLACES + rows[STEP]
+            rows = rows[:, np.lexsort((about, rows[TIME], rows[USER]))]
             first = np.append(True, rows[USER, 1:] != rows[USER, :-1])
             self._window, rows = rows[:, ~first], rows[:, first]
             rows = rows[:, self._happens(rows)]
@@ -73,10 +82,6 @@ class Agenda:
         later = entries[:, ~near & (entries[TIME] < self.end)]
         self._later = np.concatenate([self._later, later], axis=1)
 
-    def annoy(self, user: np.ndarray, time: np.ndarray) -> None:
-        """Honest users who were blocked."""
-        self._annoyed_at[user] = time
-
     def stop(self, user: np.ndarray, visit: np.ndarray) -> None:
         """Thieves who give up the rest of their burst."""
         self._stopped.update(zip(user.tolist(), visit.tolist(), strict=True))
@@ -84,29 +89,37 @@ class Agenda:
     def _open_window(self) -> None:
         self._window_end = self.now + self._spec.wave_minutes * 60_000_000
         if (self.now - self.start) % DAY_US == 0:
-            self.add(self._plan((self.now - self.start) // DAY_US))
+            day = (self.now - self.start) // DAY_US
+            self._on_midnight(day)
+            self.add(self._plan(day))
         near = self._later[TIME] < self._window_end
         self._window = np.concatenate([self._window, self._later[:, near]], axis=1)
         self._later = self._later[:, ~near]
 
     def _plan(self, day: int) -> np.ndarray:
-        visits, bursts = self._people.visits_of(self._spec, day), self._fraudsters.bursts_of(day)
+        visits = self._people.visits_of(self._spec, day, self._part)
         step = np.zeros_like(visits.user)
-        no = np.full_like(visits.user, NO_PAGE)
-        item = np.where(visits.direct, self._catalogue.direct(visits.user, visits.visit, step), no)
-        honest = np.stack([visits.time, visits.user, visits.visit, step, item, no, no])
-        item = self._catalogue.direct(bursts.user, bursts.visit, bursts.step)
-        no = np.full_like(bursts.user, NO_PAGE)
-        thieves = [bursts.time, bursts.user, bursts.visit, bursts.step, item, bursts.technique, no]
-        return np.concatenate([honest, np.stack(thieves)], axis=1)
+        item = np.full_like(step, NO_ITEM)
+        direct = visits.kind == CHECKOUT
+        item[direct] = self._store.direct(visits.user[direct], visits.visit[direct], step[direct])
+        honest = np.full_like(step, HONEST)
+        people = [visits.time, visits.user, visits.visit, step, item, honest, visits.kind]
+        bursts = self._fraudsters.bursts_of(day)
+        checkout = np.full_like(bursts.user, CHECKOUT)
+        thieves = [bursts.time, bursts.user, bursts.visit, bursts.step]
+        thieves = np.stack([*thieves, bursts.item, bursts.technique, checkout])
+        mine = thieves[USER] % self._part[1] == self._part[0]
+        return np.concatenate([np.stack(people), thieves[:, mine]], axis=1)
 
     def _happens(self, rows: np.ndarray) -> np.ndarray:
         happens = np.ones(rows.shape[1], bool)
-        own_visit = (rows[TECHNIQUE] == HONEST) & (rows[ORIGIN] == NO_PAGE)
-        hurt = np.flatnonzero(own_visit & (self._annoyed_at[rows[USER]] > self._never))
-        user, visit, time = rows[USER, hurt], rows[VISIT, hurt], rows[TIME, hurt]
-        happens[hurt] = self._people.comes(user, visit, time, self._annoyed_at[user])
-        for thief in np.flatnonzero(rows[TECHNIQUE] != HONEST):
+        honest = rows[TECHNIQUE] == HONEST
+        begins = np.flatnonzero(honest & (rows[STEP] == 0))  # a visit, not what follows in it
+        happens[begins] = self._loyalty.comes(*rows[[USER, VISIT, TIME]][:, begins])
+        for thief in np.flatnonzero(~honest):
             key = int(rows[USER, thief]), int(rows[VISIT, thief])
             happens[thief] = key not in self._stopped
-        return happens
+        empty = (rows[KIND] == CHECKOUT) & (self._store.stock[rows[ITEM]] <= 0)
+        missed = happens & empty & honest
+        self._loyalty.sold_out(rows[USER, missed], rows[TIME, missed])
+        return happens & ~empty

@@ -1,17 +1,20 @@
-"""What is for sale: categories, prices, quality, sellers, popularity; and what a page may show.
+"""What is for sale: a tree of categories, brands, prices, quality, sellers, launches, texts.
 
 Choices, with their sources:
 
-- Popularity is a Zipf law of the rank (exponent 0.8; Adamic & Huberman 2002, "Zipf's law and the
-  internet", Glottometrics 3). Better items tend to rank higher, with noise.
-- Prices are log-normal with a level per category; an item vector is its category's centre plus its
-  own part, in the space of the people's tastes. A seller owns many items; sellers are Zipf too.
-- The candidates of a page are drawn in proportion to popularity, without repeats: one item from
-  each of `candidates` strata of equal weight (stratified sampling with inclusion probabilities,
-  Madow 1949). So the most popular items are candidates on most pages, and never twice.
+- Popularity is a Zipf-Mandelbrot law of the rank, (rank + 0.24 items) ** -3 (Mandelbrot 1953, "An
+  informational theory of the statistical structure of language"): a flat head and a fast tail, as
+  a real gift shop has it, where the pure law of Zipf would sell a quarter of everything from one
+  item in a hundred. Better items tend to rank higher, with noise.
+- Prices are log-normal with a level per category; better items are a little dearer. In a week one
+  item in fourteen gets another price, by some 8 % up or down. Sales and inflation come on top.
+- An item vector is its category's centre plus its own part, in the space of the people's tastes. A
+  seller owns many items, a brand several sellers'; sellers are Zipf too.
+- Items launched later come on Mondays of the run; until then nobody can find them.
+- Nouns, brands, titles and descriptions come from the shop's language; an item's noun (a "sofa" in
+  the category "living room") is what a search is about, and is not listed.
 
-Stock, price changes, brands and texts come later; `listing` events tell what is listed at the
-start.
+What changes by what people do, stock and bestsellers, is in `store`.
 """
 
 from __future__ import annotations
@@ -20,94 +23,123 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workbench.marketplace.language import Language, language_of
 from workbench.marketplace.luck import Luck
-from workbench.marketplace.people import TASTES
+from workbench.marketplace.shocks import TASTES, Shocks
 from workbench.marketplace.spec import MarketplaceSpec
+from workbench.marketplace.words import DEPARTMENTS
 
-__all__ = ["POPULARITY_EXPONENT", "Catalogue", "catalogue_of"]
+__all__ = ["POPULARITY_EXPONENT", "POPULARITY_OFFSET", "Catalogue", "catalogue_of"]
 
-POPULARITY_EXPONENT = 0.8
+POPULARITY_EXPONENT, POPULARITY_OFFSET = 3.0, 0.24  # the offset is a share of the items
+_REPRICED, _REPRICING = 1 / 14, 0.08  # share of items a week; standard deviation of the log
 
 
 @dataclass(frozen=True)
 class Catalogue:
     """Every item, one row per item id from 0; arrays of shape (items,) unless said.
 
-    >>> spec = MarketplaceSpec()
-    >>> catalogue = catalogue_of(spec, Luck(0))
-    >>> page = catalogue.candidates(np.array([7]), np.array([64]), spec.candidates)
-    >>> page.shape, bool((np.diff(page) > 0).all())
-    ((1, 20), True)
+    >>> catalogue = catalogue_of(MarketplaceSpec(), Luck(0), Shocks((), Luck(0)))
+    >>> catalogue.price_on(np.array([7]), np.array([0])) == catalogue.price[7]
+    array([ True])
     """
 
     luck: Luck
+    shocks: Shocks
+    language: Language
     category: np.ndarray
+    noun: np.ndarray  # index into the language's nouns
+    brand: np.ndarray
     seller: np.ndarray
-    price: np.ndarray  # whole cents, in francs, euros or what you like
+    price: np.ndarray  # on the first day, whole cents, in francs, euros or what you like
     log_price: np.ndarray  # centred on the mean of the catalogue
+    repricing: np.ndarray  # (weeks, items), what has been added to the log price until then
     quality: np.ndarray
     vector: np.ndarray  # (items, TASTES)
+    centres: np.ndarray  # (categories, TASTES)
     popularity: np.ndarray  # shares, sum to 1
-    strata: np.ndarray  # cumulative inclusion probabilities, last entry is `candidates`
-    shares: np.ndarray  # cumulative popularity
+    launch_day: np.ndarray
+    sponsored: np.ndarray  # bool
 
-    def candidates(self, user: np.ndarray, visit: np.ndarray, count: int) -> np.ndarray:
-        """Distinct items for each page, shape (n, count), ascending ids within a row."""
-        chance = self.luck.uniform("candidate", user[:, None], visit[:, None], np.arange(count))
-        drawn = np.searchsorted(self.strata, np.arange(count) + chance, side="right")
-        steps = np.arange(count)  # an item on the border of two strata may come up twice: move on
-        drawn = np.maximum.accumulate(drawn - steps, axis=1) + steps
-        return np.minimum(drawn, len(self.price) - count + steps)
+    def log_price_on(self, item: np.ndarray, day: np.ndarray) -> np.ndarray:
+        """Log prices relative to the first day's mean, shape (n,)."""
+        log_price = self.log_price[item] + self.repricing[np.asarray(day) // 7, item]
+        if self.shocks.of("sale", "inflation"):
+            log_price = log_price + np.log(self.shocks.price_factor(day, self.category[item]))
+        return log_price
 
-    def direct(self, user: np.ndarray, visit: np.ndarray, step: np.ndarray) -> np.ndarray:
-        """The item of a checkout that no page of ours led to, by popularity, shape (n,)."""
-        chance = self.luck.uniform("direct item", user, visit, step)
-        return np.searchsorted(self.shares, chance, side="right")
+    def price_on(self, item: np.ndarray, day: np.ndarray) -> np.ndarray:
+        """Prices in whole cents on a day counted from 0, shape (n,)."""
+        moved = self.log_price_on(item, day) - self.log_price[item]
+        return np.maximum(np.round(self.price[item] * np.exp(moved), 2), 0.01)
+
+    def texts(self, item: np.ndarray) -> dict[str, np.ndarray]:
+        """Title, description, brand, category and department of items, as text, shape (n,)."""
+        language, noun, brand = self.language, self.noun[item], self.brand[item]
+        tier = np.digitize(self.quality[item], (-0.5, 0.8))  # 0 simple, 1 usual, 2 fine
+        about = (item, noun, brand, tier)
+        return {
+            "title": language.titles(*about),
+            "description": language.descriptions(*about),
+            "brand": language.brand_name[brand],
+            "category_name": language.category_name[self.category[item]],
+            "department": np.array(DEPARTMENTS, object)[language.noun_department[noun]],
+        }
 
 
-def catalogue_of(spec: MarketplaceSpec, luck: Luck) -> Catalogue:
+def catalogue_of(spec: MarketplaceSpec, luck: Luck, shocks: Shocks) -> Catalogue:
     """The catalogue of a world: a pure function of the spec."""
     items, dimensions = np.arange(spec.items), np.arange(TASTES)
     category = (luck.uniform("category", items) * spec.categories).astype(np.int64)
     kinds = np.arange(spec.categories)
     centres = luck.normal("category centre", kinds[:, None], dimensions[None, :])
     own = luck.normal("item vector", items[:, None], dimensions[None, :])
+    quality = luck.normal("quality", items)
     level = 3.2 + 0.6 * luck.normal("category price", kinds)  # e**3.2 is about 25
     price = np.round(np.exp(level[category] + 0.6 * luck.normal("price", items)), 2)
     price = np.maximum(price, 0.5)
-    quality = luck.normal("quality", items)
     rank = np.argsort(np.argsort(-(0.5 * quality + luck.normal("fame", items))))
-    weight = (rank + 1.0) ** -POPULARITY_EXPONENT
-    popularity = weight / weight.sum()
+    weight = (rank + 1.0 + POPULARITY_OFFSET * spec.items) ** -POPULARITY_EXPONENT
     owners = np.cumsum(1 / np.arange(1, spec.sellers + 1))
     seller = np.searchsorted(owners / owners[-1], luck.uniform("seller", items), side="right")
+    language = language_of(spec.categories, luck)
+    noun = language.nouns_of(items, category)
     return Catalogue(
         luck=luck,
+        shocks=shocks,
+        language=language,
         category=category,
+        noun=noun,
+        brand=language.brands_of(items, noun),
         seller=seller,
         price=price,
         log_price=np.log(price) - np.log(price).mean(),
+        repricing=_repricing(spec, luck),
         quality=quality,
         vector=centres[category] + 0.6 * own,
-        popularity=popularity,
-        strata=_closed(np.cumsum(_inclusion(popularity, spec.candidates)), spec.candidates),
-        shares=_closed(np.cumsum(popularity), 1.0),
+        centres=centres,
+        popularity=weight / weight.sum(),
+        launch_day=_launches(spec, luck),
+        sponsored=luck.uniform("sponsored", items) < spec.sponsored_share,
     )
 
 
-def _inclusion(shares: np.ndarray, count: int) -> np.ndarray:
-    """Inclusion probabilities in proportion to `shares`, none above 1, that sum to `count`."""
-    sure = np.zeros(len(shares), bool)
-    while True:
-        free = count - sure.sum()
-        chance = np.where(sure, 1.0, 0.0)
-        if free > 0:
-            chance[~sure] = free * shares[~sure] / shares[~sure].sum()
-        if (chance <= 1 + 1e-12).all():
-            return np.minimum(chance, 1.0)
-        sure |= chance > 1
+def _repricing(spec: MarketplaceSpec, luck: Luck) -> np.ndarray:
+    weeks = np.arange(1, (spec.days - 1) // 7 + 1)[:, None]
+    items = np.arange(spec.items)[None, :]
+    moved = np.zeros((len(weeks) + 1, spec.items))
+    if len(weeks):
+        step = _REPRICING * luck.normal("repricing", weeks, items)
+        step[luck.uniform("repriced", weeks, items) >= _REPRICED] = 0.0
+        moved[1:] = np.cumsum(step, axis=0)
+    return moved
 
 
-def _closed(cumulative: np.ndarray, total: float) -> np.ndarray:
-    """The same sums with the last one exact, so that no draw falls off the end."""
-    return np.concatenate([cumulative[:-1], [total]])
+def _launches(spec: MarketplaceSpec, luck: Luck) -> np.ndarray:
+    """Launch days, multiples of 7; enough items are there from the first day to fill a page."""
+    items, weeks = np.arange(spec.items), (spec.days - 1) // 7
+    late = luck.uniform("late", items)
+    day = 7 * (1 + (luck.uniform("launch", items) * weeks).astype(np.int64))
+    day[(late >= spec.new_item_share) | (weeks == 0)] = 0
+    day[np.argsort(late, kind="stable")[-spec.candidates :]] = 0
+    return day

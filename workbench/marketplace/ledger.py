@@ -8,13 +8,37 @@ inside for three weeks.
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from workbench.policy import NO_ITEM
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "Words"]
+
+
+@dataclass(frozen=True)
+class Words:
+    """A column of words as indices into a table of them: nothing is copied until it is told.
+
+    >>> Words(np.array([1, 0, 1]), np.array(["DE", "FR"])).text.tolist()
+    ['FR', 'DE', 'FR']
+    """
+
+    index: np.ndarray
+    table: np.ndarray
+
+    @property
+    def text(self) -> np.ndarray:
+        """The words themselves, shape (n,)."""
+        return self.table[self.index]
+
+    def __len__(self):
+        return len(self.index)
+
+    def __getitem__(self, rows) -> Words:
+        return Words(self.index[rows], self.table)
 
 
 class Ledger:
@@ -29,7 +53,9 @@ class Ledger:
     def __init__(self):
         self._parts = defaultdict(list)  # columns by (kind, names, constant words)
 
-    def write(self, kind: str, words: dict[str, str] | None = None, **columns: np.ndarray) -> None:
+    def write(
+        self, kind: str, words: dict[str, str] | None = None, **columns: np.ndarray | Words
+    ) -> None:
         """Keep events of one kind: columns of shape (n,), `words` the same for all of them.
 
         `time` and `known_at` are microseconds since 1970; `known_at` is `time` if not given.
@@ -45,7 +71,7 @@ class Ledger:
         for (kind, names, words), parts in self._parts.items():
             if not parts:
                 continue
-            columns = {name: np.concatenate([part[name] for part in parts]) for name in names}
+            columns = {name: _together([part[name] for part in parts]) for name in names}
             known = columns["known_at"] < now
             held = {name: values[~known] for name, values in columns.items()}
             parts[:] = [held] if len(held["event"]) else []
@@ -61,8 +87,16 @@ class Ledger:
         }
 
 
-def _series(values: np.ndarray) -> pl.Series:
+def _together(parts: list) -> np.ndarray | Words:
+    if isinstance(parts[0], Words):
+        return Words(np.concatenate([part.index for part in parts]), parts[0].table)
+    return np.concatenate(parts)
+
+
+def _series(values: np.ndarray | Words) -> pl.Series:
     """One column; missing ids, words and numbers become nulls."""
+    if isinstance(values, Words):
+        return pl.Series(values.table.tolist(), dtype=pl.String).gather(values.index)
     if values.dtype.kind in "UO":
         first = values[0]
         if (values == first).all():

@@ -10,6 +10,9 @@ without keeping a list, and nobody else can tell a thief's request by its number
 
     user 24 bits | day 11 | slot 6 | step 12   ──►  xor-shift and odd multiplications mod 2**53
 
+A visit has up to four pages; page `turn` is step `turn * 1024`, and the checkout of the candidate
+in place c of that page (from 0) is step `turn * 1024 + c + 1`.
+
 Sources: G. Steele, D. Lea, C. Flood (2014), "Fast splittable pseudorandom number generators",
 OOPSLA (counter-based luck, in `workbench.assign`); G. Box, M. Muller (1958), "A note on the
 generation of random normal deviates", Annals of Mathematical Statistics 29, 610-611.
@@ -23,11 +26,13 @@ import numpy as np
 
 from workbench.assign import uniform
 
-__all__ = ["FIRST_THIEF_SLOT", "SLOTS", "Ids", "Luck"]
+__all__ = ["FIRST_BOT_SLOT", "FIRST_THIEF_SLOT", "SLOTS", "TURNS", "TURN_STEPS", "Ids", "Luck"]
 
 SLOTS = 64  # visits of one user on one day
 FIRST_THIEF_SLOT = 32  # slots below are the person's own visits
-_STEPS = 4096  # requests of one visit
+FIRST_BOT_SLOT = 56  # from here on a program uses the account
+TURNS, TURN_STEPS = 4, 1024  # pages of one visit, steps of one page
+_STEPS = TURNS * TURN_STEPS
 _MASK = np.uint64(2**53 - 1)
 _SHIFT = np.uint64(27)  # at least half of 53, so that one xor-shift undoes itself
 _ODD = 0x1B873593CC9E2D51 & (2**53 - 1) | 1

@@ -11,8 +11,11 @@ Choices, with their sources:
 - Price sensitivity is log-normal; homes follow a Zipf law over a dozen countries.
 - One main device, replaced once at some day for half of the people; on 6 % of visits another one (a
   friend's, a cleared browser). Whole weeks away from home, 6 % of them: honest people look odd too.
-- A wrongly blocked person comes back less often for about a week. Not modelled yet: new people,
-  people who leave for good, seasons.
+- A year has a season: a cosine with its top late in November, and
+  every day is a little busier or quieter than planned (log-normal, 10 %). A fifth of the people first
+  come after the first day, on a day drawn alike from all.
+- Of the visits planned here a quarter does not happen to a person in an even mood; how moods move,
+  and who leaves for good, is in `loyalty`.
 """
 
 from __future__ import annotations
@@ -21,14 +24,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workbench.marketplace.luck import FIRST_THIEF_SLOT, SLOTS, Ids, Luck
+from workbench.marketplace.loyalty import EVEN_MOOD_COMES
+from workbench.marketplace.luck import FIRST_BOT_SLOT, FIRST_THIEF_SLOT, SLOTS, Ids, Luck
+from workbench.marketplace.shocks import TASTES, Shocks
 from workbench.marketplace.spec import SEGMENTS, MarketplaceSpec
 
 __all__ = [
+    "BASKET_SPREAD",
+    "BOT_VISITS",
+    "CHECKOUT",
     "DAY_US",
+    "HOME",
     "OTHER_DEVICE_SHARE",
     "PLACES",
-    "TASTES",
+    "SEARCH",
     "TRIP_SHARE",
     "People",
     "Visits",
@@ -38,14 +47,16 @@ __all__ = [
 ]
 
 DAY_US = 86_400_000_000
-TASTES = 8  # dimensions
+HOME, SEARCH, CHECKOUT = range(3)  # where a visit begins
 PLACES = np.array(["DE", "FR", "GB", "IT", "ES", "NL", "PL", "SE", "CH", "AT", "PT", "IE"])
+BASKET_SPREAD = 0.6  # of a person's mean log of amount / price
 TRIP_SHARE = 0.06  # of weeks
 OTHER_DEVICE_SHARE = 0.06  # of visits
 HOURS = np.array([2, 1, 1, 1, 1, 2, 4, 6, 7, 8, 9, 9, 10, 9, 8, 8, 9, 10, 12, 14, 15, 13, 9, 5])
 WEEKDAYS = np.array([0.95, 0.92, 0.94, 0.97, 1.0, 1.12, 1.10])  # Monday first
-FORGIVEN_DAYS = 7.0  # time constant of the annoyance
-ANNOYED_SHARE = 0.5  # of the visits right after a wrong block, lost
+BOT_VISITS = SLOTS - FIRST_BOT_SLOT  # of one account on one day
+_BUSIEST = 329  # day of the year, from 0
+_DAY_SPREAD = 0.1  # of the log of a day's visits
 _UPGRADED, _VISIT_BITS = 0.5, 2**17
 
 
@@ -53,14 +64,14 @@ _UPGRADED, _VISIT_BITS = 0.5, 2**17
 class Visits:
     """Visits in no particular order; every array has shape (n,).
 
-    `visit` is `day * SLOTS + slot`, `time` is in microseconds since 1970, `direct` visits go
-    straight to a checkout.
+    `visit` is `day * SLOTS + slot`, `time` is in microseconds since 1970, `kind` is where the
+    visit begins: HOME, SEARCH or straight at a CHECKOUT.
     """
 
     user: np.ndarray
     visit: np.ndarray
     time: np.ndarray
-    direct: np.ndarray
+    kind: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -73,6 +84,7 @@ class People:
     """
 
     luck: Luck
+    shocks: Shocks
     devices: Ids
     segment: np.ndarray  # index into SEGMENTS
     centres: np.ndarray  # (segments, TASTES)
@@ -82,22 +94,36 @@ class People:
     basket: np.ndarray  # mean log of amount / price
     home: np.ndarray  # index into PLACES
     upgrade_day: np.ndarray  # the day a new main device comes; beyond the end for half of them
+    first_day: np.ndarray  # the day a person first comes
 
-    def visits_of(self, spec: MarketplaceSpec, day: int) -> Visits:
-        """Every visit that people would make on this day if nobody annoyed them."""
-        users = np.arange(spec.users)
+    def visits_of(self, spec: MarketplaceSpec, day: int, part: tuple[int, int] = (0, 1)) -> Visits:
+        """Every visit that the people of one part could make on this day, and those of programs."""
+        users = np.arange(part[0], spec.users, part[1])
         weekday = (spec.start.weekday() + day) % 7
+        planned = self.visits_per_day[users] * WEEKDAYS[weekday] / WEEKDAYS.mean()
+        planned *= np.exp(_DAY_SPREAD * self.luck.normal("busy day", day) - _DAY_SPREAD**2 / 2)
+        planned *= season(spec, day) * self.shocks.volume(day)[self.segment[users]]
+        planned[self.first_day[users] > day] = 0.0
         counts = self.luck.poisson(
-            self.visits_per_day * WEEKDAYS[weekday] / WEEKDAYS.mean(),
-            "visits", users, day, most=FIRST_THIEF_SLOT - 1,
-        )  # fmt: skip
-        user = np.repeat(users, counts)
-        slot = np.arange(user.size) - np.repeat(np.cumsum(counts) - counts, counts)
+            planned / EVEN_MOOD_COMES, "visits", users, day, most=FIRST_THIEF_SLOT - 1
+        )
+        user, slot = _repeated(users, counts)
         visit = day * SLOTS + slot
         clock = hour_to_clock(HOURS, self.luck.uniform("visit time", user, visit))
-        time = int(spec.start.timestamp()) * 1_000_000 + day * DAY_US + clock
-        direct = self.luck.uniform("direct", user, visit) < spec.direct_share
-        return Visits(user, visit, time, direct)
+        begins = self.luck.uniform("direct", user, visit)
+        kind = np.where(begins < spec.direct_share, CHECKOUT, HOME)
+        kind[begins >= 1 - spec.search_share] = SEARCH
+
+        driven = users[self.luck.uniform("bot account", users) < self.shocks.bot_share(day)]
+        bot, slot = _repeated(driven, np.full(len(driven), BOT_VISITS))
+        slot = day * SLOTS + FIRST_BOT_SLOT + slot
+        clock = np.append(clock, (self.luck.uniform("visit time", bot, slot) * DAY_US).astype(int))
+        return Visits(
+            np.append(user, bot),
+            np.append(visit, slot),
+            round(spec.start.timestamp()) * 1_000_000 + day * DAY_US + clock,
+            np.append(kind, np.where(slot % 2, SEARCH, HOME)),
+        )
 
     def main_device(self, user: np.ndarray, visit: np.ndarray) -> np.ndarray:
         """The device that is the user's own on the day of the visit, Int64 ids."""
@@ -113,13 +139,10 @@ class People:
         """Where an honest user is on a day, as an index into PLACES: home, or away for a week."""
         week = day // 7
         away = self.luck.uniform("trip", user, week) < TRIP_SHARE
+        if self.shocks.each:
+            away &= ~self.shocks.stays_home(day, self.segment[user])
         abroad = away_place(self.home[user], self.luck.uniform("destination", user, week))
         return np.where(away, abroad, self.home[user])
-
-    def comes(self, user, visit, time, annoyed_at) -> np.ndarray:
-        """Whether a visit happens, given when the user was last wrongly blocked."""
-        lost = ANNOYED_SHARE * np.exp((annoyed_at - time) / (FORGIVEN_DAYS * DAY_US))
-        return self.luck.uniform("comes", user, visit) >= lost
 
 
 def people_of(spec: MarketplaceSpec, luck: Luck) -> People:
@@ -129,6 +152,8 @@ def people_of(spec: MarketplaceSpec, luck: Luck) -> People:
     def normal(purpose):
         return luck.normal(purpose, users)
 
+    first_day = (luck.uniform("first day", users) * spec.days).astype(np.int64)
+    first_day[luck.uniform("newcomer", users) >= spec.newcomer_share] = 0
     centres = luck.normal("centre", np.arange(len(SEGMENTS))[:, None], np.arange(TASTES)[None, :])
     segment = (luck.uniform("segment", users) * len(SEGMENTS)).astype(np.int64)
     own = luck.normal("taste", users[:, None], np.arange(TASTES)[None, :])
@@ -136,19 +161,31 @@ def people_of(spec: MarketplaceSpec, luck: Luck) -> People:
     home = np.searchsorted(homes / homes[-1], luck.uniform("home", users), side="right")
     day = (luck.uniform("upgrade day", users) * spec.days).astype(np.int64)
     upgrades = luck.uniform("upgrades", users) < _UPGRADED
-    spread = 0.6  # of log activity
+    spread = 1.0  # of log activity
     return People(
         luck=luck,
+        shocks=Shocks(spec.all_shocks, luck),
         devices=Ids(luck.seed, "device"),
         segment=segment,
         centres=centres,
         taste=centres[segment] + 0.8 * own,
         price_sensitivity=0.5 * np.exp(0.5 * normal("price sensitivity") - 0.125),
         visits_per_day=spec.visits_per_day * np.exp(spread * normal("activity") - spread**2 / 2),
-        basket=0.35 * normal("basket"),
+        basket=BASKET_SPREAD * normal("basket"),
         home=home,
         upgrade_day=np.where(upgrades, day, spec.days),
+        first_day=first_day,
     )
+
+
+def season(spec: MarketplaceSpec, day: np.ndarray) -> np.ndarray:
+    """Visits as a multiple of the year's average.
+
+    >>> float(np.round(season(MarketplaceSpec(days=365), 329), 2))
+    1.2
+    """
+    of_year = spec.start.timetuple().tm_yday - 1 + day
+    return 1 + spec.season * np.cos(2 * np.pi * (of_year - _BUSIEST) / 365.25)
 
 
 def away_place(home: np.ndarray, chance: np.ndarray) -> np.ndarray:
@@ -165,3 +202,9 @@ def hour_to_clock(hours: np.ndarray, chance: np.ndarray) -> np.ndarray:
     """
     shares = np.concatenate([[0.0], np.cumsum(hours) / np.sum(hours)])
     return (np.interp(chance, shares, np.arange(25)) * 3.6e9).astype(np.int64)
+
+
+def _repeated(users: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each user as often as counted, and a number from 0 on within the user."""
+    user = np.repeat(users, counts)
+    return user, np.arange(user.size) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -4,11 +4,10 @@ Two equal specs give bit-identical worlds, in any number of waves and processes.
 logarithm may differ in its last bit, which could move one event in 10**15.) The one dial is
 `spec.at(scale=...)`: more people, more items, more fraud bursts, and the same shares of everything.
 
-The defaults make a shop that a laptop simulates in seconds: 5,000 people, 60 days, some 127,000
-payments on random pages and more on better ones. Its fraud share is several times that of real
-cards (about 0.1 % of payments), so that a learner has a thousand positives, and its chargebacks
-arrive after two weeks on average instead of four to eight, so that sixty days hold a whole turn of
-the loop.
+The defaults make a shop that a laptop simulates in seconds: 5,000 people, 60 days, more than a
+hundred thousand payments. Its fraud share is several times that of real cards (about 0.1 % of
+payments), so that a learner has a thousand positives, and its chargebacks arrive after two weeks
+on average instead of four to eight, so that sixty days hold a whole turn of the loop.
 """
 
 from __future__ import annotations
@@ -16,11 +15,16 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 
+from workbench.marketplace.luck import TURN_STEPS
+from workbench.marketplace.shocks import SEGMENTS, Shock
+
 __all__ = ["SEGMENTS", "MarketplaceSpec"]
 
-SEGMENTS = ("students", "families", "retired")
-
-_MOST_USERS, _MOST_DAYS, _MOST_CANDIDATES = 2**24, 2**11, 2**11  # what a 53-bit request id holds
+_MOST_USERS, _MOST_DAYS, _MOST_CANDIDATES = 2**24, 2**11, TURN_STEPS - 1  # what a request id holds
+_SHARES = (
+    "direct_share", "search_share", "fraud_share", "never_complained_share", "newcomer_share",
+    "new_item_share", "sponsored_share", "rating_share", "season",
+)  # fmt: skip
 _LEAST = {  # the smallest value allowed
     "users": 1,
     "items": 2,
@@ -32,6 +36,7 @@ _LEAST = {  # the smallest value allowed
     "visits_per_day": 0.0,
     "position_bias": 0.0,
     "chargeback_delay_days": 0.0,
+    "stock_days": 0.0,
 }
 
 
@@ -52,11 +57,20 @@ class MarketplaceSpec:
         day. Policies without a memory of their own give the same events whatever it is.
     position_bias : float
         Eta in P(examined) = 1 / position ** eta.
-    direct_share : float
-        Visits that go straight to a checkout, from a search engine or a bookmark.
+    direct_share, search_share : float
+        Visits that go straight to a checkout, from an advertisement or a bookmark; visits that
+        begin with a search. The others begin on the home page.
+    newcomer_share, new_item_share : float
+        People who first come, and items that are launched, after the first day.
+    stock_days : float
+        How many days' usual sales of an item a delivery brings; deliveries come weekly.
+    season : float
+        How much more there is to do late in November, and less in May, than on average.
     shock_day : int or None
         When fraudsters change technique and the tastes of `shock_segment` move. None means two
         thirds into the run; `days` means never.
+    shocks : tuple of Shock, or None
+        Other shocks instead of that move of tastes; an empty tuple for none.
 
     Raises
     ------
@@ -80,6 +94,13 @@ class MarketplaceSpec:
     sellers: int = 200
     visits_per_day: float = 0.73  # of one person, on average
     direct_share: float = 0.35  # of visits
+    search_share: float = 0.2  # of visits
+    newcomer_share: float = 0.2  # of people
+    new_item_share: float = 0.1  # of items
+    sponsored_share: float = 0.05  # of items
+    rating_share: float = 0.2  # of purchases
+    stock_days: float = 14.0
+    season: float = 0.2
     candidates: int = 20
     wave_minutes: int = 240
     position_bias: float = 0.7  # Joachims et al. 2005 found about 1 on search pages
@@ -88,6 +109,7 @@ class MarketplaceSpec:
     never_complained_share: float = 0.1  # of frauds
     shock_day: int | None = None
     shock_segment: str = "families"
+    shocks: tuple[Shock, ...] | None = None
 
     def __post_init__(self):
         whole = [field.name for field in fields(self) if field.type == "int"]
@@ -97,9 +119,14 @@ class MarketplaceSpec:
         for name, least in _LEAST.items():
             if not least <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
-        for name in ("direct_share", "fraud_share", "never_complained_share"):
+        for name in _SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+        if self.direct_share + self.search_share > 1:
+            raise ValueError(
+                "direct_share and search_share must sum to 1 at most, got "
+                f"{self.direct_share} + {self.search_share}"
+            )
         if self.fraud_share > 0.5:
             raise ValueError(f"fraud_share must be at most 0.5, got {self.fraud_share}")
         for name, most in (("users", _MOST_USERS), ("days", _MOST_DAYS)):
@@ -124,11 +151,32 @@ class MarketplaceSpec:
             )
         if self.shock_segment not in SEGMENTS:
             raise ValueError(f"shock_segment must be one of {SEGMENTS}, got {self.shock_segment!r}")
+        for shock in self.shocks or ():
+            if not isinstance(shock, Shock):
+                raise ValueError(f"shocks must be a tuple of Shock, got {shock!r}")
+            if shock.day >= self.days:
+                raise ValueError(
+                    f"a shock must begin before day {self.days}, the end; {shock.kind} begins on "
+                    f"day {shock.day}"
+                )
+            if shock.category is not None and not 0 <= shock.category < self.categories:
+                raise ValueError(
+                    f"a shock's category must be in [0, {self.categories}), got {shock.category}"
+                )
 
     @property
     def first_shock_day(self) -> int:
         """The day of the shock, counted from 0; equal to `days` if there is none."""
         return round(self.days * 2 / 3) if self.shock_day is None else self.shock_day
+
+    @property
+    def all_shocks(self) -> tuple[Shock, ...]:
+        """The shocks of the people and prices: those given, or one move of tastes."""
+        if self.shocks is not None:
+            return self.shocks
+        if self.first_shock_day >= self.days:
+            return ()
+        return (Shock(kind="tastes", day=self.first_shock_day, segment=self.shock_segment),)
 
     def at(self, scale: float) -> MarketplaceSpec:
         """The same world with `scale` times as many people, items and sellers. The one dial.
