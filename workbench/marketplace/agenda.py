@@ -95,9 +95,9 @@ class Agenda:
         no = np.full_like(visits.user, NO_PAGE)
         item = np.where(visits.direct, self._catalogue.direct(visits.user, visits.visit, step), no)
         honest = np.stack([visits.time, visits.user, visits.visit, step, item, no, no])
-        item = self._catalogue.direct(bursts.user, bursts.visit, bursts.step)
         no = np.full_like(bursts.user, NO_PAGE)
-        thieves = [bursts.time, bursts.user, bursts.visit, bursts.step, item, bursts.technique, no]
+        thieves = [bursts.time, bursts.user, bursts.visit, bursts.step]
+        thieves += [bursts.item, bursts.technique, no]
         return np.concatenate([honest, np.stack(thieves)], axis=1)
 
     def _happens(self, rows: np.ndarray) -> np.ndarray:

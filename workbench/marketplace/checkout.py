@@ -19,7 +19,7 @@ from workbench.marketplace.agenda import (
     Agenda,
 )
 from workbench.marketplace.answers import rows_answered, write_decisions
-from workbench.marketplace.fraudsters import Fraudsters
+from workbench.marketplace.fraudsters import ATTEMPT, Fraudsters
 from workbench.marketplace.ledger import Ledger
 from workbench.marketplace.luck import Ids
 from workbench.marketplace.people import DAY_US, PLACES
@@ -88,13 +88,11 @@ class Checkout:
         )
         fraud = self._entries[TECHNIQUE] != HONEST
         self._pay(approved)
-        self._complain(approved & fraud)
-        time, user, visit, step = self._entries[[TIME, USER, VISIT, STEP]]
+        self._complain(approved)
+        time, user = self._entries[[TIME, USER]]
         wronged = ~approved & ~fraud
         agenda.annoy(user[wronged], time[wronged])
-        caught = ~approved & fraud
-        caught[caught] = self._fraudsters.gives_up(user[caught], visit[caught], step[caught])
-        agenda.stop(user[caught], visit[caught])
+        self._adapt(self._entries[:, ~approved & fraud], agenda)
 
     def _marks(self, entries: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Device, place and amount of each checkout, honest or not."""
@@ -107,13 +105,10 @@ class Checkout:
         log_amount = log_price + behaviour.log_basket(user, visit, item)
         theirs = np.flatnonzero(technique != HONEST)
         if theirs.size:
-            who = (user[theirs], visit[theirs])
-            how = technique[theirs]
-            device[theirs] = self._fraudsters.device(*who, how)
-            place[theirs] = self._fraudsters.place(*who, how)
-            log_amount[theirs] = self._fraudsters.log_amount(
-                *who, step[theirs], how, log_price[theirs]
-            )
+            who = user[theirs], visit[theirs], step[theirs]
+            device[theirs] = self._fraudsters.device(*who)
+            place[theirs] = self._fraudsters.place(*who[:2])
+            log_amount[theirs] = self._fraudsters.log_amount(*who, log_price[theirs])
         return device, place, np.maximum(np.round(np.exp(log_amount), 2), 0.01)
 
     def _pay(self, approved: np.ndarray) -> None:
@@ -125,15 +120,26 @@ class Checkout:
         del bought["place"]
         self._ledger.write("purchase", event=paid["request"], time=time, **bought)
 
-    def _complain(self, fraud: np.ndarray) -> None:
+    def _adapt(self, blocked: np.ndarray, agenda: Agenda) -> None:
+        """Blocked thieves give up, go on, or try the same purchase again, smaller."""
+        who = blocked[[USER, VISIT, STEP]]
+        gone = self._fraudsters.gives_up(*who)
+        agenda.stop(*who[:2, gone])
+        again = ~gone & self._fraudsters.tries_again(*who)
+        tries, who = blocked[:, again], who[:, again]
+        tries[TIME] += self._fraudsters.retry_us(*who)
+        tries[STEP] += ATTEMPT
+        agenda.add(tries)
+
+    def _complain(self, approved: np.ndarray) -> None:
         """A complaint is about the moment of the payment, and known when it arrives."""
-        who = self._entries[[USER, VISIT, STEP]][:, fraud]
+        who = self._entries[[USER, VISIT, STEP]][:, approved]
         complains = self._fraudsters.complains(*who)
-        fraud[fraud] = complains
-        columns = {name: self._payment[name][fraud] for name in ("request", "user", "item")}
-        time = self._entries[TIME, fraud] + _PAY_US
+        told = np.flatnonzero(approved)[complains]
+        columns = {name: self._payment[name][told] for name in ("request", "user", "item")}
+        time = self._entries[TIME, told] + _PAY_US
         self._ledger.write(
             "chargeback", event=columns["request"], time=time,
             known_at=time + self._fraudsters.delay_us(*who[:, complains]),
-            seller=self._payment["seller"][fraud], amount=self._payment["amount"][fraud], **columns,
+            seller=self._payment["seller"][told], amount=self._payment["amount"][told], **columns,
         )  # fmt: skip

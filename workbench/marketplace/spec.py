@@ -16,6 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 
+from workbench.marketplace.techniques import TechniqueRun, check_schedule, default_schedule
+
 __all__ = ["SEGMENTS", "MarketplaceSpec"]
 
 SEGMENTS = ("students", "families", "retired")
@@ -54,6 +56,10 @@ class MarketplaceSpec:
         Eta in P(examined) = 1 / position ** eta.
     direct_share : float
         Visits that go straight to a checkout, from a search engine or a bookmark.
+    friendly_fraud_share : float
+        Honest payments that the buyer disputes all the same: labels that are wrong.
+    techniques : tuple of TechniqueRun or None
+        Which techniques of fraud run when. None means the default schedule around the shock.
     shock_day : int or None
         When fraudsters change technique and the tastes of `shock_segment` move. None means two
         thirds into the run; `days` means never.
@@ -84,8 +90,10 @@ class MarketplaceSpec:
     wave_minutes: int = 240
     position_bias: float = 0.7  # Joachims et al. 2005 found about 1 on search pages
     fraud_share: float = 0.008  # of payments
-    chargeback_delay_days: float = 14.0  # mean; the label arrives this late
-    never_complained_share: float = 0.1  # of frauds
+    chargeback_delay_days: float = 14.0  # mean, times a factor of each technique
+    never_complained_share: float = 0.1  # of frauds, times a factor of each technique
+    friendly_fraud_share: float = 0.0  # of honest payments
+    techniques: tuple[TechniqueRun, ...] | None = None
     shock_day: int | None = None
     shock_segment: str = "families"
 
@@ -97,7 +105,9 @@ class MarketplaceSpec:
         for name, least in _LEAST.items():
             if not least <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
-        for name in ("direct_share", "fraud_share", "never_complained_share"):
+        for name in (
+            "direct_share", "fraud_share", "never_complained_share", "friendly_fraud_share",
+        ):  # fmt: skip
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
         if self.fraud_share > 0.5:
@@ -124,11 +134,19 @@ class MarketplaceSpec:
             )
         if self.shock_segment not in SEGMENTS:
             raise ValueError(f"shock_segment must be one of {SEGMENTS}, got {self.shock_segment!r}")
+        check_schedule(self.fraud_schedule, self.days)
 
     @property
     def first_shock_day(self) -> int:
         """The day of the shock, counted from 0; equal to `days` if there is none."""
         return round(self.days * 2 / 3) if self.shock_day is None else self.shock_day
+
+    @property
+    def fraud_schedule(self) -> tuple[TechniqueRun, ...]:
+        """Which techniques of fraud run when: `techniques`, or the default around the shock."""
+        if self.techniques is None:
+            return default_schedule(self.days, self.first_shock_day)
+        return tuple(self.techniques)
 
     def at(self, scale: float) -> MarketplaceSpec:
         """The same world with `scale` times as many people, items and sellers. The one dial.
