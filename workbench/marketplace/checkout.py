@@ -9,8 +9,6 @@ import numpy as np
 from workbench.marketplace.agenda import (
     HONEST,
     ITEM,
-    NO_PAGE,
-    ORIGIN,
     STEP,
     TECHNIQUE,
     TIME,
@@ -19,10 +17,13 @@ from workbench.marketplace.agenda import (
     Agenda,
 )
 from workbench.marketplace.answers import rows_answered, write_decisions
-from workbench.marketplace.fraudsters import Fraudsters
-from workbench.marketplace.ledger import Ledger
-from workbench.marketplace.luck import Ids
+from workbench.marketplace.fraudsters import ATTEMPT, Fraudsters
+from workbench.marketplace.ledger import Ledger, Words
+from workbench.marketplace.loyalty import Loyalty
+from workbench.marketplace.luck import TURN_STEPS, Ids
+from workbench.marketplace.opinions import Opinions
 from workbench.marketplace.people import DAY_US, PLACES
+from workbench.marketplace.store import Store
 from workbench.policy import Columns
 
 __all__ = ["Checkout"]
@@ -33,17 +34,25 @@ _PAY_US = 1_000_000  # from the request to the payment
 class Checkout:
     """The checkouts of one wave, from the question to the payments."""
 
-    def __init__(self, fraudsters: Fraudsters, ids: Ids, ledger: Ledger, *, start: int):
-        self._fraudsters, self._ids, self._ledger, self._start = fraudsters, ids, ledger, start
+    def __init__(
+        self, fraudsters: Fraudsters, store: Store, loyalty: Loyalty, ids: Ids, ledger: Ledger,
+        start: int,
+    ):  # fmt: skip
+        self._fraudsters, self._store, self._loyalty = fraudsters, store, loyalty
+        self._ids, self._ledger, self._start = ids, ledger, start
+        self._opinions = Opinions(fraudsters.behaviour, ledger)
 
     def ask(self, entries: np.ndarray) -> Columns:
         """One row per request."""
-        catalogue = self._fraudsters.behaviour.catalogue
+        catalogue, store = self._fraudsters.behaviour.catalogue, self._store
         time, user, visit, item = entries[TIME], entries[USER], entries[VISIT], entries[ITEM]
         request = self._ids.of(user, visit, entries[STEP])
         device, place, amount = self._marks(entries)
-        session = np.where(entries[ORIGIN] == NO_PAGE, request, entries[ORIGIN])
-        self._entries = entries
+        led = (entries[TECHNIQUE] == HONEST) & (entries[STEP] > 0)  # a page led here
+        session = np.where(led, self._ids.of(user, visit, 0), request)
+        page = self._ids.of(user, visit, entries[STEP] // TURN_STEPS * TURN_STEPS)
+        self._entries, self._page = entries, np.where(led, page, request)
+        self._place = Words(place, PLACES)
         self._payment = {
             "request": request,
             "user": user,
@@ -51,17 +60,19 @@ class Checkout:
             "seller": catalogue.seller[item],
             "session": session,
             "device": device,
-            "place": PLACES[place],
             "amount": amount,
         }
         self._ledger.write(
-            "request", {"surface": "checkout"}, event=request, time=time, **self._payment
-        )
+            "request", {"surface": "checkout"}, event=request, time=time, place=self._place,
+            **self._payment,
+        )  # fmt: skip
         return {
             **self._payment,
+            "place": self._place.text,
             "time": time.view("datetime64[us]"),
-            "price": catalogue.price[item],
+            "price": store.price[item],
             "category": catalogue.category[item],
+            "brand": catalogue.brand[item],
         }
 
     def match(self, decisions: Columns) -> tuple[np.ndarray, np.ndarray]:
@@ -88,52 +99,70 @@ class Checkout:
         )
         fraud = self._entries[TECHNIQUE] != HONEST
         self._pay(approved)
-        self._complain(approved & fraud)
-        time, user, visit, step = self._entries[[TIME, USER, VISIT, STEP]]
+        self._complain(approved)
+        self._experience(self._entries[:, approved & ~fraud], np.flatnonzero(approved & ~fraud))
+        time, user = self._entries[[TIME, USER]]
         wronged = ~approved & ~fraud
-        agenda.annoy(user[wronged], time[wronged])
-        caught = ~approved & fraud
-        caught[caught] = self._fraudsters.gives_up(user[caught], visit[caught], step[caught])
-        agenda.stop(user[caught], visit[caught])
+        self._loyalty.blocked(user[wronged], time[wronged])
+        self._adapt(self._entries[:, ~approved & fraud], agenda)
 
     def _marks(self, entries: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Device, place and amount of each checkout, honest or not."""
         behaviour = self._fraudsters.behaviour
         people = behaviour.people
         time, user, visit, step, item, technique, _ = entries
-        log_price = np.log(behaviour.catalogue.price[item])
+        log_price = np.log(self._store.price[item])
         device = people.device(user, visit)
         place = people.place(user, (time - self._start) // DAY_US)
         log_amount = log_price + behaviour.log_basket(user, visit, item)
         theirs = np.flatnonzero(technique != HONEST)
         if theirs.size:
-            who = (user[theirs], visit[theirs])
-            how = technique[theirs]
-            device[theirs] = self._fraudsters.device(*who, how)
-            place[theirs] = self._fraudsters.place(*who, how)
-            log_amount[theirs] = self._fraudsters.log_amount(
-                *who, step[theirs], how, log_price[theirs]
-            )
+            who = user[theirs], visit[theirs], step[theirs]
+            device[theirs] = self._fraudsters.device(*who)
+            place[theirs] = self._fraudsters.place(*who[:2])
+            log_amount[theirs] = self._fraudsters.log_amount(*who, log_price[theirs])
         return device, place, np.maximum(np.round(np.exp(log_amount), 2), 0.01)
 
     def _pay(self, approved: np.ndarray) -> None:
         paid = {name: values[approved] for name, values in self._payment.items()}
         time = self._entries[TIME, approved] + _PAY_US
-        self._ledger.write("payment", event=paid["request"], time=time, **paid)
-        page = paid.pop("session")  # the page that led here, so that a slate can be marked
-        bought = {**paid, "request": page, "session": page}
-        del bought["place"]
-        self._ledger.write("purchase", event=paid["request"], time=time, **bought)
+        self._store.sell(paid["item"])
+        self._ledger.write(
+            "payment", event=paid["request"], time=time, place=self._place[approved], **paid
+        )
+        page = self._page[approved]  # the one that led here, so that a slate can be marked
+        self._ledger.write(
+            "purchase", event=paid["request"], time=time, **{**paid, "request": page}
+        )
 
-    def _complain(self, fraud: np.ndarray) -> None:
+    def _experience(self, entries: np.ndarray, rows: np.ndarray) -> None:
+        """What honest buyers got for their money: moods, and for some of them a review."""
+        quality = self._fraudsters.behaviour.catalogue.quality[entries[ITEM]]
+        self._loyalty.bought(entries[USER], entries[TIME], quality)
+        self._opinions.write(
+            entries[[USER, VISIT, STEP, ITEM]], entries[TIME], self._payment["request"][rows]
+        )
+
+    def _adapt(self, blocked: np.ndarray, agenda: Agenda) -> None:
+        """Blocked thieves give up, go on, or try the same purchase again, smaller."""
+        who = blocked[[USER, VISIT, STEP]]
+        gone = self._fraudsters.gives_up(*who)
+        agenda.stop(*who[:2, gone])
+        again = ~gone & self._fraudsters.tries_again(*who)
+        tries, who = blocked[:, again], who[:, again]
+        tries[TIME] += self._fraudsters.retry_us(*who)
+        tries[STEP] += ATTEMPT
+        agenda.add(tries)
+
+    def _complain(self, approved: np.ndarray) -> None:
         """A complaint is about the moment of the payment, and known when it arrives."""
-        who = self._entries[[USER, VISIT, STEP]][:, fraud]
+        who = self._entries[[USER, VISIT, STEP]][:, approved]
         complains = self._fraudsters.complains(*who)
-        fraud[fraud] = complains
-        columns = {name: self._payment[name][fraud] for name in ("request", "user", "item")}
-        time = self._entries[TIME, fraud] + _PAY_US
+        told = np.flatnonzero(approved)[complains]
+        columns = {name: self._payment[name][told] for name in ("request", "user", "item")}
+        time = self._entries[TIME, told] + _PAY_US
         self._ledger.write(
             "chargeback", event=columns["request"], time=time,
             known_at=time + self._fraudsters.delay_us(*who[:, complains]),
-            seller=self._payment["seller"][fraud], amount=self._payment["amount"][fraud], **columns,
+            seller=self._payment["seller"][told], amount=self._payment["amount"][told], **columns,
         )  # fmt: skip

@@ -17,13 +17,14 @@ from datetime import UTC, datetime
 
 from workbench.marketplace.luck import TURN_STEPS
 from workbench.marketplace.shocks import SEGMENTS, Shock
+from workbench.marketplace.techniques import TechniqueRun, check_schedule, default_schedule
 
 __all__ = ["SEGMENTS", "MarketplaceSpec"]
 
 _MOST_USERS, _MOST_DAYS, _MOST_CANDIDATES = 2**24, 2**11, TURN_STEPS - 1  # what a request id holds
 _SHARES = (
-    "direct_share", "search_share", "fraud_share", "never_complained_share", "newcomer_share",
-    "new_item_share", "sponsored_share", "rating_share", "season",
+    "direct_share", "search_share", "fraud_share", "never_complained_share", "friendly_fraud_share",
+    "newcomer_share", "new_item_share", "sponsored_share", "rating_share", "season",
 )  # fmt: skip
 _LEAST = {  # the smallest value allowed
     "users": 1,
@@ -66,6 +67,10 @@ class MarketplaceSpec:
         How many days' usual sales of an item a delivery brings; deliveries come weekly.
     season : float
         How much more there is to do late in November, and less in May, than on average.
+    friendly_fraud_share : float
+        Honest payments that the buyer disputes all the same: labels that are wrong.
+    techniques : tuple of TechniqueRun or None
+        Which techniques of fraud run when. None means the default schedule around the shock.
     shock_day : int or None
         When fraudsters change technique and the tastes of `shock_segment` move. None means two
         thirds into the run; `days` means never.
@@ -105,8 +110,10 @@ class MarketplaceSpec:
     wave_minutes: int = 240
     position_bias: float = 0.7  # Joachims et al. 2005 found about 1 on search pages
     fraud_share: float = 0.008  # of payments
-    chargeback_delay_days: float = 14.0  # mean; the label arrives this late
-    never_complained_share: float = 0.1  # of frauds
+    chargeback_delay_days: float = 14.0  # mean, times a factor of each technique
+    never_complained_share: float = 0.1  # of frauds, times a factor of each technique
+    friendly_fraud_share: float = 0.0  # of honest payments
+    techniques: tuple[TechniqueRun, ...] | None = None
     shock_day: int | None = None
     shock_segment: str = "families"
     shocks: tuple[Shock, ...] | None = None
@@ -163,6 +170,7 @@ class MarketplaceSpec:
                 raise ValueError(
                     f"a shock's category must be in [0, {self.categories}), got {shock.category}"
                 )
+        check_schedule(self.fraud_schedule, self.days)
 
     @property
     def first_shock_day(self) -> int:
@@ -177,6 +185,13 @@ class MarketplaceSpec:
         if self.first_shock_day >= self.days:
             return ()
         return (Shock(kind="tastes", day=self.first_shock_day, segment=self.shock_segment),)
+
+    @property
+    def fraud_schedule(self) -> tuple[TechniqueRun, ...]:
+        """Which techniques of fraud run when: `techniques`, or the default around the shock."""
+        if self.techniques is None:
+            return default_schedule(self.days, self.first_shock_day)
+        return tuple(self.techniques)
 
     def at(self, scale: float) -> MarketplaceSpec:
         """The same world with `scale` times as many people, items and sellers. The one dial.

@@ -14,17 +14,9 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from workbench.marketplace.behaviour import AMOUNT_SPREAD
-from workbench.marketplace.fraudsters import TECHNIQUES, Fraudsters
-from workbench.marketplace.luck import FIRST_THIEF_SLOT, SLOTS, Ids
-from workbench.marketplace.people import (
-    DAY_US,
-    HOURS,
-    OTHER_DEVICE_SHARE,
-    PLACES,
-    TRIP_SHARE,
-    WEEKDAYS,
-)
+from workbench.marketplace.fraud_truth import Checkouts, FraudTruth
+from workbench.marketplace.fraudsters import Fraudsters
+from workbench.marketplace.luck import SLOTS, Ids
 from workbench.marketplace.spec import MarketplaceSpec
 
 __all__ = ["Truth"]
@@ -43,7 +35,7 @@ class Truth:
     def __init__(self, spec: MarketplaceSpec, fraudsters: Fraudsters):
         self._spec, self._fraudsters = spec, fraudsters
         self._behaviour = fraudsters.behaviour
-        self._ids = Ids(spec.seed, "request")
+        self._ids, self._frauds = Ids(spec.seed, "request"), FraudTruth(fraudsters)
 
     @property
     def shock_days(self) -> list[int]:
@@ -79,14 +71,31 @@ class Truth:
         """P(goes to the checkout | clicked on `item`), shape (n,)."""
         return self._behaviour.purchase(*self._take(self._pairs(requests), 0, 1, 3))
 
+    @property
+    def fraud_schedule(self) -> pl.DataFrame:
+        """Which technique of fraud runs when: technique, start, stop (UTC), share of the frauds."""
+        return self._frauds.schedule()
+
+    @property
+    def compromised_sellers(self) -> pl.DataFrame:
+        """Sellers whose till thieves use, and when: seller, start, stop (UTC)."""
+        return self._frauds.compromised_sellers()
+
     def is_fraud(self, requests) -> np.ndarray:
         """Whether a thief made the request, bool, shape (n,). A table or an array of ids."""
-        return self._parts(requests)[1] % SLOTS >= FIRST_THIEF_SLOT
+        return self._frauds.is_fraud(self._parts(requests)[1])
+
+    def technique(self, requests) -> np.ndarray:
+        """How the thief works, or "honest", str, shape (n,). A table or an array of ids."""
+        return self._frauds.technique(self._parts(requests)[1])
 
     def never_complained(self, requests) -> np.ndarray:
         """Whether it is a fraud whose victim never complains, bool, shape (n,)."""
-        user, visit, step = self._parts(requests)
-        return self.is_fraud(requests) & ~self._fraudsters.complains(user, visit, step)
+        return self._frauds.never_complained(*self._parts(requests))
+
+    def friendly_fraud(self, requests) -> np.ndarray:
+        """Whether it is an honest payment that its buyer would dispute, bool, shape (n,)."""
+        return self._frauds.friendly_fraud(*self._parts(requests))
 
     def label(self, requests):
         """The same table with the true `label`: 1.0 for fraud, 0.0 for honest."""
@@ -107,38 +116,23 @@ class Truth:
 
         Notes
         -----
-        Bayes' rule over the marks of this one request: hour, whether a page led to it, whether the
-        device is the user's own, whether the place is home, and the amount given the price. What
-        the user did before (repetition above all) is left out, so a model with history features may
-        rank better than this. Trips, bursts that run past the hour, and people who stay away after
-        a wrong block are averaged over.
+        Bayes' rule over the marks of this one request: hour, whether a page led to it, device,
+        place, amount given the price and the user's basket, user, seller and category; the mixture
+        is written out in `fraud_truth`. What the user did before (repetition above all) is left
+        out, so a model with history features may rank better than this.
         """
-        user, visit, step, item = self._pairs(requests)
-        people, spec = self._behaviour.people, self._spec
-        device, place = _column(requests, "device"), _column(requests, "place")
-        log_amount = np.log(_column(requests, "amount").astype(float))
-        log_price = np.log(self._behaviour.catalogue.price[item])
-        since = _microseconds(_column(requests, "time")) - round(spec.start.timestamp()) * 1_000_000
-        day, hour = since // DAY_US, since % DAY_US * 24 // DAY_US
-        other = device != people.main_device(user, visit)
-        away = place != PLACES[people.home[user]]
+        return self._frauds.probability(self._checkouts(requests))
 
-        weekday = WEEKDAYS[(spec.start.weekday() + day) % 7] / WEEKDAYS.mean()
-        honest = people.visits_per_day[user] * spec.direct_share * weekday
-        honest *= (HOURS / HOURS.sum())[hour]
-        honest *= np.where(other, OTHER_DEVICE_SHARE, 1 - OTHER_DEVICE_SHARE)
-        honest *= np.where(away, TRIP_SHARE, 1 - TRIP_SHARE)
-        honest *= _normal_density(log_amount, log_price + people.basket[user], AMOUNT_SPREAD)
-        planned = self._fraudsters.frauds_per_day(day) / spec.users
-        fraud = np.zeros_like(honest)
-        for kind, how in enumerate(TECHNIQUES):
-            likely = planned[:, kind] * (np.array(how.hours) / sum(how.hours))[hour]
-            likely *= np.where(other, how.other_device_share, 1 - how.other_device_share)
-            likely *= np.where(away, how.away_share, 1 - how.away_share)
-            mean = how.log_amount_mean(log_price)
-            fraud += likely * _normal_density(log_amount, mean, how.spread)
-        from_a_page = (visit % SLOTS < FIRST_THIEF_SLOT) & (step > 0)  # no thief comes from one
-        return np.where(from_a_page, 0.0, fraud / (fraud + honest))
+    def technique_probability(self, requests) -> np.ndarray:
+        """P(technique) likewise, in the order of `TECHNIQUES`, shape (n, techniques)."""
+        return self._frauds.technique_probability(self._checkouts(requests))
+
+    def _checkouts(self, requests) -> Checkouts:
+        user, visit, step, item = self._pairs(requests)
+        return Checkouts(
+            user, visit, step, item, _column(requests, "device"), _column(requests, "place"),
+            _column(requests, "amount").astype(float), _microseconds(_column(requests, "time")),
+        )  # fmt: skip
 
     def _pairs(self, requests) -> tuple[np.ndarray, ...]:
         item = _column(requests, "item").astype(np.int64)
@@ -176,7 +170,3 @@ def _microseconds(time: np.ndarray) -> np.ndarray:
     if time.dtype == object:  # pandas or Python datetimes with a zone
         return np.array([round(moment.timestamp() * 1e6) for moment in time], np.int64)
     return time.astype("datetime64[us]").astype(np.int64)
-
-
-def _normal_density(value: np.ndarray, mean: np.ndarray, deviation: float) -> np.ndarray:
-    return np.exp(-0.5 * ((value - mean) / deviation) ** 2) / deviation  # up to one constant
