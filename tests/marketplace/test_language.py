@@ -207,6 +207,12 @@ def test_a_query_for_a_noun_means_it_and_has_the_stated_shares():
         assert (queries.nouns[query] == nouns[:, None]).any(axis=1).all()
 
 
+def test_a_tenth_of_all_queries_are_ambiguous_in_the_default_shop(shop):
+    language, _, noun, _, _ = shop
+    query = language.queries.query_for(noun, language.luck.uniform("asked", ITEMS))
+    assert language.queries.ambiguous[query].mean() == pytest.approx(0.1, abs=0.015)
+
+
 def test_a_slip_is_one_swap_away_from_the_name_and_no_word_of_the_shop():
     language = language_of(60, Luck(0))
     queries = language.queries

@@ -20,12 +20,11 @@ Text is made by looking whole columns of phrases up in small tables; no loop run
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
+from workbench.marketplace.grammar import joined, phrases
 from workbench.marketplace.luck import Luck
 from workbench.marketplace.queries import Choices, Queries, choices_of, queries_of
 from workbench.marketplace.words import (
@@ -38,12 +37,15 @@ from workbench.marketplace.words import (
     category_of,
 )  # fmt: skip
 
-__all__ = ["BOAST_SHARE", "TIERS", "Language", "joined", "language_of"]
+__all__ = ["BOAST_SHARE", "TIERS", "Language", "language_of"]
 
 BOAST_SHARE = 0.15  # of titles, with an adjective of any tier
 TIERS = 3  # of quality: low, middle, high
 _NOUN_EXPONENT = 0.8
 _COMPANION_SHARE = 0.3  # of descriptions
+_MATERIALS, _SIZES = zip(*(ATTRIBUTES[name] for name in DEPARTMENTS), strict=True)
+_BENEFITS = tuple(BENEFITS[name] for name in DEPARTMENTS)
+_CAPITALISED = tuple(", ".join(w.capitalize() for w in row.split(", ")) for row in ADJECTIVES)
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Language:
     >>> for title in language.titles(item, noun, brand, np.array([0, 1, 2])):
     ...     print(title)
     exquisite wireless charger by Kinexo
-    superior natural eating apple, single
+    award-winning natural eating apple, single
     Timberlune exquisite velvet settee
     """
 
@@ -120,20 +122,16 @@ class Language:
         boasts = luck.uniform("boast", item) < BOAST_SHARE
         tier = np.where(boasts, _picked(luck.uniform("boast tier", item), TIERS), tier)
         pattern = _picked(luck.uniform("title pattern", item), 4)
-        led, praised = pattern % 2 == 0, pattern != 2
-        materials, sizes = _attributes(0), _attributes(1)
-        adjectives = _tiers(ADJECTIVES)
-        adjective = tier * 8 + _picked(luck.uniform("title adjective", item), 8)
-        material = department * 8 + _picked(luck.uniform("material", item), 8)
-        size = department * 8 + _picked(luck.uniform("size", item), 8)
+        material, size = luck.uniform("material", item), luck.uniform("size", item)
+        makers = self.brand_name
         return joined(
-            ([f"{name} " for name in self.brand_name], brand, led),
-            ([f"{word} " for word in adjectives], adjective, praised),
-            ([f"{word} " for word in materials], material, pattern != 2),
+            ([f"{name} " for name in makers], brand, pattern % 2 == 0),
+            (*phrases(ADJECTIVES, tier, luck.uniform("title word", item), "{} "), pattern != 2),
+            (*phrases(_MATERIALS, department, material, "{} "), pattern != 2),
             (self.form_text, self.forms.draw(noun, luck.uniform("title form", item))),
-            ([f" by {name}" for name in self.brand_name], brand, pattern == 1),
-            ([f", {word}" for word in materials], material, pattern == 2),
-            ([f", {word}" for word in sizes], size, pattern >= 2),
+            ([f" by {name}" for name in makers], brand, pattern == 1),
+            (*phrases(_MATERIALS, department, material, ", {}"), pattern == 2),
+            (*phrases(_SIZES, department, size, ", {}"), pattern >= 2),
         )
 
     def descriptions(
@@ -141,22 +139,17 @@ class Language:
     ) -> np.ndarray:
         """The description of each item, shape (n,), str; parameters as for `titles`."""
         luck, department = self.luck, self.noun_department[noun]
-        adjective = tier * 8 + _picked(luck.uniform("description adjective", item), 8)
-        material = department * 8 + _picked(luck.uniform("material", item), 8)
-        size = department * 8 + _picked(luck.uniform("size", item), 8)
-        benefit = department * 4 + _picked(luck.uniform("benefit", item), 4)
-        verdict = tier * 4 + _picked(luck.uniform("verdict", item), 4)
-        accompanied = luck.uniform("accompanied", item) < _COMPANION_SHARE
-        benefits = [part for name in DEPARTMENTS for part in BENEFITS[name].split(", ")]
+        word, verdict = luck.uniform("description word", item), luck.uniform("verdict", item)
         companions = [f" Goes well with: {name}." for name in self.noun_name]
+        accompanied = luck.uniform("accompanied", item) < _COMPANION_SHARE
         return joined(
-            ([f"{word[0].upper()}{word[1:]} " for word in _tiers(ADJECTIVES)], adjective),
+            phrases(_CAPITALISED, tier, word, "{} "),
             (self.form_text, self.forms.draw(noun, luck.uniform("description form", item))),
             ([f" from {name}: " for name in self.brand_name], brand),
-            ([f"{word}, " for word in _attributes(0)], material),
-            ([f"{word}. " for word in _attributes(1)], size),
-            (benefits, benefit),
-            ([f" {word}" for word in _tiers(VERDICTS)], verdict),
+            phrases(_MATERIALS, department, luck.uniform("material", item), "{}, "),
+            phrases(_SIZES, department, luck.uniform("size", item), "{}. "),
+            phrases(_BENEFITS, department, luck.uniform("benefit", item)),
+            phrases(VERDICTS, tier, verdict, " {}"),
             (companions, self.companion[noun], accompanied),
         )
 
@@ -199,34 +192,9 @@ def language_of(categories: int, luck: Luck) -> Language:
     )
 
 
-def joined(*columns: tuple) -> np.ndarray:
-    """Texts put together column by column, shape (n,), an object array of str.
-
-    Each column is a table of phrases, the phrase of each row, and where needed whether it is said.
-
-    >>> joined((["big ", "small "], np.array([1, 0])), (["cat"], np.array([0, 0]))).tolist()
-    ['small cat', 'big cat']
-    """
-    parts = []
-    for number, (table, index, *said) in enumerate(columns):
-        if said:
-            table, index = [*table, ""], np.where(said[0], index, len(table))
-        phrases = pl.Series(f"{number}", list(table), pl.String)
-        parts.append(phrases.gather(pl.Series(index, dtype=pl.UInt32)))
-    return pl.select(pl.concat_str(parts)).to_series().to_numpy()
-
-
 def _picked(chance: np.ndarray, count: int) -> np.ndarray:
     """One of `count`, all alike."""
     return (chance * count).astype(np.int64)
-
-
-def _attributes(which: int) -> list[str]:
-    return [word for name in DEPARTMENTS for word in ATTRIBUTES[name][which].split(", ")]
-
-
-def _tiers(table: Sequence[str]) -> list[str]:
-    return [word for words in table for word in words.split(", ")]
 
 
 def _companions(group: np.ndarray) -> np.ndarray:
