@@ -182,7 +182,8 @@ def _words(column: ArrayLike) -> np.ndarray:
     """One 64-bit word per id: an integer's value, a text's BLAKE2b."""
     ids = np.atleast_1d(column)
     if ids.dtype.kind in "iu":
-        return ids.astype(np.int64 if ids.dtype.kind == "i" else np.uint64).view(np.uint64)
+        wide = np.int64 if ids.dtype.kind == "i" else np.uint64
+        return ids.astype(wide, copy=False).view(np.uint64)
     if ids.dtype.kind not in "USTO":
         raise ValueError(f"ids must be integers or text, got {ids.dtype} ({_first(ids)})")
     values = ids.ravel().tolist()

@@ -22,7 +22,9 @@ def nothing(rows):
 RANDOM_PAGES = Rank(at_random, 5, "random")
 APPROVE_ALL = Threshold(nothing, 0.5, "approve all")
 BLOCK_ALL = Threshold(nothing, -0.5, "block all")
-POLICIES = {"home": RANDOM_PAGES, "checkout": APPROVE_ALL}
+RANDOM_RESULTS = Rank(at_random, 8, "random")
+PAGES = {"home": RANDOM_PAGES, "search": RANDOM_RESULTS}
+POLICIES = PAGES | {"checkout": APPROVE_ALL}
 
 
 def played(spec_or_world, policies=POLICIES, until=None):
@@ -45,7 +47,7 @@ def policies():
     """Fill pages at random; approve everything or nothing."""
     return SimpleNamespace(
         usual=POLICIES, at_random=at_random, home=RANDOM_PAGES,
-        approve=POLICIES, block={"home": RANDOM_PAGES, "checkout": BLOCK_ALL},
+        approve=POLICIES, block=PAGES | {"checkout": BLOCK_ALL},
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Who asks next: planned visits, pages and checkouts to come, thieves' bursts; one open request a user.
+"""Who asks next: visits, pages, checkouts to come, thieves' bursts; one open request a user.
 
 The agenda is a matrix with one column per entry and the seven rows below. A day is planned at its
 midnight; a wave takes the first entry of every user within the current span. An entry is dropped
@@ -14,6 +14,7 @@ import numpy as np
 
 from workbench.marketplace.fraudsters import Fraudsters
 from workbench.marketplace.loyalty import Loyalty
+from workbench.marketplace.luck import FIRST_BOT_SLOT, SLOTS, STEPS
 from workbench.marketplace.people import CHECKOUT, DAY_US, People
 from workbench.marketplace.spec import MarketplaceSpec
 from workbench.marketplace.store import Store
@@ -34,7 +35,6 @@ __all__ = [
 TIME, USER, VISIT, STEP, ITEM, TECHNIQUE, KIND = range(7)
 HONEST = -1  # TECHNIQUE of a person's own entry; thieves have an index into TECHNIQUES
 NO_ITEM = -1  # ITEM of a page
-_PLACES = 4096  # steps of a visit
 
 
 class Agenda:
@@ -67,7 +67,7 @@ class Agenda:
                 self._open_window()
                 continue
             rows = self._window
-            about = rows[VISIT] * _PLACES + rows[STEP]
+            about = rows[VISIT] * STEPS + rows[STEP]
             rows = rows[:, np.lexsort((about, rows[TIME], rows[USER]))]
             first = np.append(True, rows[USER, 1:] != rows[USER, :-1])
             self._window, rows = rows[:, ~first], rows[:, first]
@@ -101,7 +101,8 @@ class Agenda:
         step = np.zeros_like(visits.user)
         item = np.full_like(step, NO_ITEM)
         direct = visits.kind == CHECKOUT
-        item[direct] = self._store.direct(visits.user[direct], visits.visit[direct], step[direct])
+        catalogue = self._fraudsters.behaviour.catalogue
+        item[direct] = catalogue.direct(visits.user[direct], visits.visit[direct], step[direct])
         honest = np.full_like(step, HONEST)
         people = [visits.time, visits.user, visits.visit, step, item, honest, visits.kind]
         bursts = self._fraudsters.bursts_of(day)
@@ -114,7 +115,8 @@ class Agenda:
     def _happens(self, rows: np.ndarray) -> np.ndarray:
         happens = np.ones(rows.shape[1], bool)
         honest = rows[TECHNIQUE] == HONEST
-        begins = np.flatnonzero(honest & (rows[STEP] == 0))  # a visit, not what follows in it
+        person = honest & (rows[VISIT] % SLOTS < FIRST_BOT_SLOT)
+        begins = np.flatnonzero(person & (rows[STEP] == 0))  # a visit, not what follows in it
         happens[begins] = self._loyalty.comes(*rows[[USER, VISIT, TIME]][:, begins])
         for thief in np.flatnonzero(~honest):
             key = int(rows[USER, thief]), int(rows[VISIT, thief])

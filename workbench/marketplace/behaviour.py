@@ -44,7 +44,7 @@ _SATISFIED = np.array([0.1, 0.2, 0.4, 0.7])  # reads no further after a click, b
 _BESTSELLER = 0.3  # log-odds
 _CHOOSY = 1.5  # softmax of the affinity to categories
 _BOT_CLICKS, _BOT_DEPTH = 0.7, 3  # share of what a program sees, down to this position
-_GOES_ON = np.array([0.35, 0.25, 0.1])  # to another page: nothing clicked, clicked, will pay
+_GOES_ON = np.array([0.25, 0.15, 0.05])  # to another page: nothing clicked, clicked, will pay
 _TURNS_TO = {HOME: SEARCH, SEARCH: HOME}
 _OTHER_SURFACE = 0.3
 
@@ -80,28 +80,28 @@ class Behaviour:
         category = (likely[:, :-1] <= chance).sum(axis=1)
         return language.nouns.draw(category, luck.uniform("wanted noun", user, visit))
 
-    def query(self, user: np.ndarray, visit: np.ndarray, turn: np.ndarray) -> np.ndarray:
-        """What the person types on this page of the visit, an index into the queries."""
-        chance = self.luck.uniform("query", user, visit * TURNS + turn)
-        return self.catalogue.language.queries.query_for(self.wanted(user, visit), chance)
+    def query(self, user, page: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        """What is typed on a page of a visit, an index into the queries, shape (n,)."""
+        chance = self.luck.uniform("query", user, page)
+        return self.catalogue.language.queries.query_for(wanted, chance)
 
-    def relevance(self, user: np.ndarray, visit: np.ndarray, item: np.ndarray) -> np.ndarray:
-        """Grade of an item for what the person of the visit wants, 0 to 3, shape (n,)."""
-        noun = self.catalogue.noun[item]
-        return self.catalogue.language.relevance(self.wanted(user, visit), noun)
+    def relevance(self, wanted: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """Grade of an item for a noun that is wanted, 0 to 3, shape (n,)."""
+        return self.catalogue.language.relevance(wanted, self.catalogue.noun[item])
 
     def attraction(self, user, visit, item, bestseller=False) -> np.ndarray:
         """P(click | examined) on a home page, shape (n,)."""
         return logistic(self._log_odds(user, visit, item, bestseller))
 
-    def attraction_found(self, user, visit, item, bestseller=False) -> np.ndarray:
+    def attraction_found(self, shown: Shown) -> np.ndarray:
         """P(click | examined) in a search, shape (n,)."""
-        beside = self._log_odds(user, visit, item, bestseller) - _USUAL
-        return logistic(_BY_GRADE[self.relevance(user, visit, item)] + _FOUND_WEIGHT * beside)
+        about = (shown.user, shown.visit, shown.item)
+        beside = self._log_odds(*about, shown.bestseller) - _USUAL
+        return logistic(_BY_GRADE[shown.grade] + _FOUND_WEIGHT * beside)
 
-    def satisfied(self, user, visit, item) -> np.ndarray:
+    def satisfied(self, shown: Shown) -> np.ndarray:
         """P(reads no further | clicked in a search), shape (n,)."""
-        return _SATISFIED[self.relevance(user, visit, item)]
+        return _SATISFIED[shown.grade]
 
     def purchase(self, user, visit, item) -> np.ndarray:
         """P(goes to the checkout | clicked, in stock), shape (n,)."""
@@ -109,10 +109,8 @@ class Behaviour:
 
     def clicks(self, surface: int, shown: Shown) -> np.ndarray:
         """Who clicks: the luck belongs to (user, page, item), whatever the policy."""
-        if surface == SEARCH:
-            clicked = self._clicks_found(shown)
-        else:
-            clicked = self._clicks_home(shown)
+        law = self._clicks_found if surface == SEARCH else self._clicks_home
+        clicked = law(shown)
         bots = np.flatnonzero(shown.bots)
         if bots.size:
             seen = shown.take(bots)
@@ -140,7 +138,7 @@ class Behaviour:
         return (3e6 + 20e6 * self.luck.exponential("reading", user, page, item)).astype(np.int64)
 
     def dwell_seconds(self, user, page, item) -> np.ndarray:
-        """How long a click keeps the person, to a tenth of a second: about 20 s, 40 on good ones."""
+        """How long a click keeps the person, to a tenth of a second: about 20 s."""
         noise = self.luck.normal("dwell", user, page, item)
         return np.round(np.exp(3.0 + 0.5 * self.catalogue.quality[item] + 0.8 * noise), 1)
 
@@ -167,11 +165,11 @@ class Behaviour:
 
     def _clicks_found(self, shown: Shown) -> np.ndarray:
         about = (shown.user, shown.page, shown.item)
-        seen = (shown.user, shown.visit, shown.item)
-        attracted = self.luck.uniform("click", *about) < self.attraction_found(
-            *seen, shown.bestseller
-        )
-        satisfied = self.luck.uniform("satisfied", *about) < self.satisfied(*seen)
+        attracted = self.luck.uniform("click", *about) < self.attraction_found(shown)
+        satisfied = np.zeros(len(attracted), bool)
+        some = np.flatnonzero(attracted)
+        chance = self.luck.uniform("satisfied", *(ids[some] for ids in about))
+        satisfied[some] = chance < self.satisfied(shown.take(some))
         patience = self.luck.uniform("reads on", shown.user, shown.page, shown.position)
         return cascade(shown, attracted, satisfied, patience)
 
@@ -203,9 +201,7 @@ def behaviour_of(spec: MarketplaceSpec, people: People, catalogue: Catalogue) ->
     buy = _intercept(plain._appeal(user, visit, item, 0.6, 0.4), attractive, _BUYS)
     bought = attractive * logistic(buy + plain._appeal(user, visit, item, 0.6, 0.4))
     looks = plain.examined(np.arange(1, min(REFERENCE_SLOTS, spec.candidates) + 1)).sum()
-    return Behaviour(
-        luck, people, catalogue, spec.position_bias, click, buy, looks * bought.mean()
-    )
+    return Behaviour(luck, people, catalogue, spec.position_bias, click, buy, looks * bought.mean())
 
 
 def _intercept(appeal: np.ndarray, weight: np.ndarray, mean: float) -> float:

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workbench.marketplace.language import Language, language_of
-from workbench.marketplace.luck import Luck
+from workbench.marketplace.luck import SLOTS, Luck
 from workbench.marketplace.shocks import TASTES, Shocks
 from workbench.marketplace.spec import MarketplaceSpec
 from workbench.marketplace.words import DEPARTMENTS
@@ -58,6 +58,8 @@ class Catalogue:
     vector: np.ndarray  # (items, TASTES)
     centres: np.ndarray  # (categories, TASTES)
     popularity: np.ndarray  # shares, sum to 1
+    shares: np.ndarray  # the same, cumulative
+    first_shares: np.ndarray  # of what is there from the first day
     launch_day: np.ndarray
     sponsored: np.ndarray  # bool
 
@@ -72,6 +74,19 @@ class Catalogue:
         """Prices in whole cents on a day counted from 0, shape (n,)."""
         moved = self.log_price_on(item, day) - self.log_price[item]
         return np.maximum(np.round(self.price[item] * np.exp(moved), 2), 0.01)
+
+    def direct(self, user: np.ndarray, visit: np.ndarray, step: np.ndarray) -> np.ndarray:
+        """The item of a checkout that no page of ours led to, by popularity, shape (n,).
+
+        What is not launched yet on the day of the visit is replaced by what was there from the
+        first day.
+        """
+        chance = self.luck.uniform("direct item", user, visit, step)
+        item = np.searchsorted(self.shares, chance, side="right")
+        early = np.flatnonzero(self.launch_day[item] > visit // SLOTS)
+        again = self.luck.uniform("direct item again", user[early], visit[early], step[early])
+        item[early] = np.searchsorted(self.first_shares, again, side="right")
+        return item
 
     def texts(self, item: np.ndarray) -> dict[str, np.ndarray]:
         """Title, description, brand, category and department of items, as text, shape (n,)."""
@@ -104,6 +119,8 @@ def catalogue_of(spec: MarketplaceSpec, luck: Luck, shocks: Shocks) -> Catalogue
     seller = np.searchsorted(owners / owners[-1], luck.uniform("seller", items), side="right")
     language = language_of(spec.categories, luck)
     noun = language.nouns_of(items, category)
+    launch_day = _launches(spec, luck)
+    popularity = weight / weight.sum()
     return Catalogue(
         luck=luck,
         shocks=shocks,
@@ -118,8 +135,10 @@ def catalogue_of(spec: MarketplaceSpec, luck: Luck, shocks: Shocks) -> Catalogue
         quality=quality,
         vector=centres[category] + 0.6 * own,
         centres=centres,
-        popularity=weight / weight.sum(),
-        launch_day=_launches(spec, luck),
+        popularity=popularity,
+        shares=_cumulative(popularity),
+        first_shares=_cumulative(np.where(launch_day == 0, popularity, 0.0)),
+        launch_day=launch_day,
         sponsored=luck.uniform("sponsored", items) < spec.sponsored_share,
     )
 
@@ -143,3 +162,10 @@ def _launches(spec: MarketplaceSpec, luck: Luck) -> np.ndarray:
     day[(late >= spec.new_item_share) | (weeks == 0)] = 0
     day[np.argsort(late, kind="stable")[-spec.candidates :]] = 0
     return day
+
+
+def _cumulative(weight: np.ndarray) -> np.ndarray:
+    """Cumulative shares, 1 from the last item with a weight on: no draw falls off the end."""
+    last = np.flatnonzero(weight)[-1]
+    sums = np.cumsum(weight) / weight.sum()
+    return np.append(sums[:last], np.ones(len(weight) - last))

@@ -35,12 +35,12 @@ class Checkout:
     """The checkouts of one wave, from the question to the payments."""
 
     def __init__(
-        self, fraudsters: Fraudsters, store: Store, loyalty: Loyalty, ids: Ids, ledger: Ledger,
-        start: int,
+        self, fraudsters: Fraudsters, store: Store, loyalty: Loyalty, opinions: Opinions, ids: Ids,
+        ledger: Ledger, start: int,
     ):  # fmt: skip
         self._fraudsters, self._store, self._loyalty = fraudsters, store, loyalty
         self._ids, self._ledger, self._start = ids, ledger, start
-        self._opinions = Opinions(fraudsters.behaviour, ledger)
+        self._opinions = opinions
 
     def ask(self, entries: np.ndarray) -> Columns:
         """One row per request."""
@@ -100,7 +100,7 @@ class Checkout:
         fraud = self._entries[TECHNIQUE] != HONEST
         self._pay(approved)
         self._complain(approved)
-        self._experience(self._entries[:, approved & ~fraud], np.flatnonzero(approved & ~fraud))
+        self._experience(self._entries[:, approved & ~fraud])
         time, user = self._entries[[TIME, USER]]
         wronged = ~approved & ~fraud
         self._loyalty.blocked(user[wronged], time[wronged])
@@ -135,13 +135,11 @@ class Checkout:
             "purchase", event=paid["request"], time=time, **{**paid, "request": page}
         )
 
-    def _experience(self, entries: np.ndarray, rows: np.ndarray) -> None:
-        """What honest buyers got for their money: moods, and for some of them a review."""
+    def _experience(self, entries: np.ndarray) -> None:
+        """What honest buyers got for their money: moods, and for some of them a rating."""
         quality = self._fraudsters.behaviour.catalogue.quality[entries[ITEM]]
         self._loyalty.bought(entries[USER], entries[TIME], quality)
-        self._opinions.write(
-            entries[[USER, VISIT, STEP, ITEM]], entries[TIME], self._payment["request"][rows]
-        )
+        self._opinions.of_buyers(entries[[USER, VISIT, STEP, ITEM]], entries[TIME])
 
     def _adapt(self, blocked: np.ndarray, agenda: Agenda) -> None:
         """Blocked thieves give up, go on, or try the same purchase again, smaller."""

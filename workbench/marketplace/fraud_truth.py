@@ -24,7 +24,6 @@ import polars as pl
 
 from workbench.marketplace.behaviour import AMOUNT_SPREAD
 from workbench.marketplace.fraudsters import Fraudsters, technique_of
-from workbench.marketplace.luck import FIRST_THIEF_SLOT, SLOTS
 from workbench.marketplace.people import (
     DAY_US,
     HOURS,
@@ -32,6 +31,7 @@ from workbench.marketplace.people import (
     PLACES,
     TRIP_SHARE,
     WEEKDAYS,
+    season,
 )
 from workbench.marketplace.techniques import (
     ACCOUNT_TAKEOVER,
@@ -75,7 +75,7 @@ class FraudTruth:
 
     def is_fraud(self, visit: np.ndarray) -> np.ndarray:
         """Whether a thief made the visit, bool, shape (n,)."""
-        return visit % SLOTS >= FIRST_THIEF_SLOT
+        return technique_of(visit) >= 0
 
     def technique(self, visit: np.ndarray) -> np.ndarray:
         """The technique's name, or "honest", shape (n,)."""
@@ -125,7 +125,7 @@ class FraudTruth:
         spec, people = self._fraudsters.spec, self._fraudsters.behaviour.people
         day, hour, other, away, log_price = self._marks(rows)
         weekday = WEEKDAYS[(spec.start.weekday() + day) % 7] / WEEKDAYS.mean()
-        rate = people.visits_per_day[rows.user] * spec.direct_share * weekday
+        rate = people.visits_per_day[rows.user] * spec.direct_share * weekday * season(spec, day)
         rate *= (HOURS / HOURS.sum())[hour]
         rate *= np.where(other, OTHER_DEVICE_SHARE, 1 - OTHER_DEVICE_SHARE)
         rate *= np.where(away, TRIP_SHARE, 1 - TRIP_SHARE)
@@ -170,8 +170,9 @@ class FraudTruth:
         since = rows.time_us - round(spec.start.timestamp()) * 1_000_000
         other = rows.device != behaviour.people.main_device(rows.user, rows.visit)
         away = rows.place != PLACES[behaviour.people.home[rows.user]]
-        log_price = np.log(behaviour.catalogue.price[rows.item])
-        return since // DAY_US, since % DAY_US * 24 // DAY_US, other, away, log_price
+        day = since // DAY_US
+        log_price = np.log(behaviour.catalogue.price_on(rows.item, day))
+        return day, since % DAY_US * 24 // DAY_US, other, away, log_price
 
     def _moments(self, first: int, stop: int | None) -> tuple:
         spec = self._fraudsters.spec

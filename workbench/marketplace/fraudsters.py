@@ -27,7 +27,7 @@ from functools import cached_property
 import numpy as np
 
 from workbench.marketplace.behaviour import Behaviour
-from workbench.marketplace.luck import FIRST_THIEF_SLOT, SLOTS
+from workbench.marketplace.luck import FIRST_BOT_SLOT, FIRST_THIEF_SLOT, SLOTS
 from workbench.marketplace.people import DAY_US, HOURS, away_place, hour_to_clock
 from workbench.marketplace.spec import MarketplaceSpec
 from workbench.marketplace.techniques import (
@@ -42,7 +42,9 @@ __all__ = ["ATTEMPT", "Bursts", "Fraudsters", "technique_of"]
 
 ATTEMPT = 1024  # added to the step of a payment that is tried again
 _ATTEMPTS = 3
-_SLOTS_EACH = (SLOTS - FIRST_THIEF_SLOT) // len(TECHNIQUES)  # bursts a user, day and technique
+_SLOTS_EACH = (FIRST_BOT_SLOT - FIRST_THIEF_SLOT) // len(
+    TECHNIQUES
+)  # bursts a user, day and technique
 _GIVES_UP = 0.5
 _SMALLER = 0.5  # the amount of a second try
 _RETRY_MINUTES = 4.0
@@ -70,14 +72,19 @@ class Fraudsters:
     spec: MarketplaceSpec
     behaviour: Behaviour
 
-    def frauds_per_day(self, day: np.ndarray) -> np.ndarray:
-        """Planned frauds of each technique on a day, shape (n, techniques)."""
+    @property
+    def honest_per_day(self) -> float:
+        """Honest checkouts of a usual day, if every page is filled at random."""
         spec = self.spec
         pages = 1 - spec.direct_share
-        honest = spec.users * spec.visits_per_day * (
+        return spec.users * spec.visits_per_day * (
             spec.direct_share + pages * self.behaviour.purchases_per_page
         )  # fmt: skip
-        return honest * spec.fraud_share / (1 - spec.fraud_share) * self.mix(day)
+
+    def frauds_per_day(self, day: np.ndarray) -> np.ndarray:
+        """Planned frauds of each technique on a day, shape (n, techniques)."""
+        share = self.spec.fraud_share
+        return self.honest_per_day * share / (1 - share) * self.mix(day)
 
     def mix(self, day: np.ndarray) -> np.ndarray:
         """Share of each technique on a day, shape (n, techniques)."""
@@ -98,7 +105,7 @@ class Fraudsters:
             (chance * self.spec.users).astype(np.int64),
         )
         nth = _rank_among_equals(victim * len(TECHNIQUES) + technique)
-        fits = nth < _SLOTS_EACH
+        fits = (nth < _SLOTS_EACH) & (self.behaviour.people.first_day[victim] <= day)
         technique, victim, nth = technique[fits], victim[fits], nth[fits]
         visit = day * SLOTS + FIRST_THIEF_SLOT + technique * _SLOTS_EACH + nth
 
@@ -245,13 +252,14 @@ class Fraudsters:
 
 
 def technique_of(visit: np.ndarray) -> np.ndarray:
-    """Index into TECHNIQUES of the thief whose visit it is, -1 for honest people, shape (n,).
+    """Index into TECHNIQUES of the thief whose visit it is, -1 for all others, shape (n,).
 
-    >>> technique_of(np.array([7 * 64 + 3, 7 * 64 + 32, 7 * 64 + 63])).tolist()
-    [-1, 0, 3]
+    >>> technique_of(np.array([7 * 64 + 3, 7 * 64 + 32, 7 * 64 + 55, 7 * 64 + 60])).tolist()
+    [-1, 0, 3, -1]
     """
-    slot = np.asarray(visit) % SLOTS - FIRST_THIEF_SLOT
-    return np.where(slot < 0, -1, slot // _SLOTS_EACH)
+    slot = np.asarray(visit) % SLOTS
+    thief = (slot >= FIRST_THIEF_SLOT) & (slot < FIRST_BOT_SLOT)
+    return np.where(thief, (slot - FIRST_THIEF_SLOT) // _SLOTS_EACH, -1)
 
 
 def _each(name: str) -> np.ndarray:

@@ -14,7 +14,7 @@ Choices, with their sources:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -35,6 +35,7 @@ class Shown:
     item: np.ndarray
     position: np.ndarray  # 1 is the top
     bestseller: np.ndarray  # bool
+    grade: np.ndarray  # relevance for what is wanted, 0 to 3; in a search only
 
     @property
     def page(self) -> np.ndarray:
@@ -48,10 +49,7 @@ class Shown:
 
     def take(self, rows: np.ndarray) -> Shown:
         """Some of the rows."""
-        return Shown(
-            self.user[rows], self.visit[rows], self.turn[rows], self.item[rows],
-            self.position[rows], self.bestseller[rows],
-        )  # fmt: skip
+        return Shown(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 def cascade(
@@ -69,7 +67,7 @@ def cascade(
     Examples
     --------
     >>> one, places = np.zeros(3, int), np.array([1, 2, 3])
-    >>> shown = Shown(one, one, one, places, places, one > 0)
+    >>> shown = Shown(one, one, one, places, places, one > 0, one)
     >>> yes, no = np.ones(3, bool), np.zeros(3, bool)
     >>> cascade(shown, yes, np.array([False, True, True]), np.zeros(3)).tolist()
     [True, True, False]
@@ -82,13 +80,11 @@ def cascade(
     return read & attracted
 
 
-def examined_in_cascade(
-    shown: Shown, attraction: np.ndarray, satisfied: np.ndarray
-) -> np.ndarray:
+def examined_in_cascade(shown: Shown, attraction: np.ndarray, satisfied: np.ndarray) -> np.ndarray:
     """P(read) of each result, given what is above it, shape (n,).
 
     >>> one, places = np.zeros(2, int), np.array([1, 2])
-    >>> shown = Shown(one, one, one, places, places, one > 0)
+    >>> shown = Shown(one, one, one, places, places, one > 0, one)
     >>> examined_in_cascade(shown, np.array([0.5, 0.5]), np.array([0.4, 0.4])).round(2).tolist()
     [1.0, 0.72]
     """

@@ -21,18 +21,28 @@ generation of random normal deviates", Annals of Mathematical Statistics 29, 610
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from workbench.assign import uniform
 
-__all__ = ["FIRST_BOT_SLOT", "FIRST_THIEF_SLOT", "SLOTS", "TURNS", "TURN_STEPS", "Ids", "Luck"]
+__all__ = [
+    "FIRST_BOT_SLOT",
+    "FIRST_THIEF_SLOT",
+    "SLOTS",
+    "STEPS",
+    "TURNS",
+    "TURN_STEPS",
+    "Ids",
+    "Luck",
+]
 
 SLOTS = 64  # visits of one user on one day
 FIRST_THIEF_SLOT = 32  # slots below are the person's own visits
 FIRST_BOT_SLOT = 56  # from here on a program uses the account
 TURNS, TURN_STEPS = 4, 1024  # pages of one visit, steps of one page
-_STEPS = TURNS * TURN_STEPS
+STEPS = TURNS * TURN_STEPS
 _MASK = np.uint64(2**53 - 1)
 _SHIFT = np.uint64(27)  # at least half of 53, so that one xor-shift undoes itself
 _ODD = 0x1B873593CC9E2D51 & (2**53 - 1) | 1
@@ -98,7 +108,7 @@ class Ids:
         """Int64 ids in [0, 2**53), shape (n,)."""
         user, visit, step = (np.atleast_1d(part).astype(np.int64) for part in (user, visit, step))
         packed = ((user << 29) | (visit << 12) | step).view(np.uint64)
-        for key in self._keys():
+        for key in self._keys:
             packed = ((packed ^ key) * np.uint64(_ODD)) & _MASK
             packed = packed ^ (packed >> _SHIFT)
         return packed.view(np.int64)
@@ -106,12 +116,13 @@ class Ids:
     def parts(self, ids) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """User, visit and step of each id: the inverse of `of`."""
         packed = np.atleast_1d(ids).astype(np.int64).view(np.uint64)
-        for key in reversed(self._keys()):
+        for key in reversed(self._keys):
             packed = packed ^ (packed >> _SHIFT)
             packed = ((packed * np.uint64(_ODD_INVERSE)) & _MASK) ^ key
         packed = packed.view(np.int64)
-        return packed >> 29, (packed >> 12) & (2**17 - 1), packed & (_STEPS - 1)
+        return packed >> 29, (packed >> 12) & (2**17 - 1), packed & (STEPS - 1)
 
+    @cached_property
     def _keys(self) -> list[np.uint64]:
         rounds = uniform(f"marketplace/{self.seed}/{self.purpose}", np.arange(3))
         return [np.uint64(share * 2**53) for share in rounds]

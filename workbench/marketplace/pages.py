@@ -1,8 +1,8 @@
 """Home pages and searches: candidates go out, a slate comes back, people look, click, go to pay.
 
-    ask     one row per (request, candidate): what the shop knows of each item today
-    match   are these decisions about the open requests, and their slates possible?
-    react   impressions, clicks, moods; who comes to the checkout, who opens another page
+ask     one row per (request, candidate): what the shop knows of each item today
+match   are these decisions about the open requests, and their slates possible?
+react   impressions, clicks, moods; who comes to the checkout, who opens another page
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from workbench.marketplace.behaviour import Behaviour
 from workbench.marketplace.ledger import Ledger, Words
 from workbench.marketplace.looking import Shown
 from workbench.marketplace.loyalty import Loyalty
-from workbench.marketplace.luck import TURN_STEPS, TURNS, Ids
+from workbench.marketplace.luck import FIRST_BOT_SLOT, SLOTS, TURN_STEPS, TURNS, Ids
 from workbench.marketplace.people import CHECKOUT, DAY_US, HOME, PLACES, SEARCH
 from workbench.marketplace.store import Store
 from workbench.policy import NO_ITEM, Columns
@@ -49,7 +49,8 @@ class Pages:
         self._entries, self._turn = entries, turn
         words = {}
         if self._surface == SEARCH:
-            query = behaviour.query(user, visit, turn)
+            self._wanted = behaviour.wanted(user, visit)
+            query = behaviour.query(user, visit * TURNS + turn, self._wanted)
             words["query"] = Words(query, catalogue.language.queries.text)
             self._items = store.found(query, user, visit, turn)
         else:
@@ -96,7 +97,10 @@ class Pages:
         row, item = row[on_page], np.asarray(decisions["item"])[on_page].astype(np.int64)
         position = np.asarray(decisions["position"])[on_page].astype(np.int64)
         user, visit, turn = entries[USER, row], entries[VISIT, row], self._turn[row]
-        shown = Shown(user, visit, turn, item, position, self._store.bestseller[item])
+        grade = np.zeros(len(item), np.int64)
+        if self._surface == SEARCH:
+            grade = behaviour.relevance(self._wanted[row], item)
+        shown = Shown(user, visit, turn, item, position, self._store.bestseller[item], grade)
         event = self._ids.of(user, visit, turn * TURN_STEPS + candidate + 1)
         page = {"request": self._request[row], "user": user, "session": self._session[row]}
         time, surface = entries[TIME, row] + _RENDER_US, {"surface": self._name}
@@ -146,7 +150,8 @@ class Pages:
         """Tell what the pages did to moods: clicked or not, how varied, an empty shelf."""
         catalogue, entries = self._behaviour.catalogue, self._entries
         kinds = len(catalogue.centres)
-        pages = np.unique(row)
+        person = entries[VISIT] % SLOTS < FIRST_BOT_SLOT
+        pages = np.unique(row[person[row]])
         if self._surface == HOME and len(pages):
             key = row * kinds + catalogue.category[item]
             counts = np.bincount(key, minlength=entries.shape[1] * kinds).reshape(-1, kinds)[pages]
@@ -177,4 +182,3 @@ class Pages:
             if (ordered[1:] == ordered[:-1]).any():
                 raise ValueError(f"{self._name}: a live slate has the same {name} twice")
         return place - row * self._items.shape[1]
-

@@ -11,9 +11,9 @@ Choices, with their sources:
 - Price sensitivity is log-normal; homes follow a Zipf law over a dozen countries.
 - One main device, replaced once at some day for half of the people; on 6 % of visits another one (a
   friend's, a cleared browser). Whole weeks away from home, 6 % of them: honest people look odd too.
-- A year has a season: a cosine with its top late in November, and
-  every day is a little busier or quieter than planned (log-normal, 10 %). A fifth of the people first
-  come after the first day, on a day drawn alike from all.
+- A year has a season: a cosine with its top late in November, and every day is a little busier or
+  quieter than planned (log-normal, 10 %). A fifth of the people first come after the first day, on
+  a day drawn alike from all.
 - Of the visits planned here a quarter does not happen to a person in an even mood; how moods move,
   and who leaves for good, is in `loyalty`.
 """

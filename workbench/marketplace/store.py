@@ -43,7 +43,8 @@ class Strata:
     def __init__(self, pools: list[tuple[np.ndarray, np.ndarray]], count: int):
         self._count = count
         sums = [
-            np.append(np.cumsum(_inclusion(weight / weight.sum(), count))[:-1], count) + pool * count
+            np.append(np.cumsum(_inclusion(weight / weight.sum(), count))[:-1], count)
+            + pool * count
             for pool, (_, weight) in enumerate(pools)
         ]
         self._sums = np.concatenate(sums)
@@ -107,11 +108,6 @@ class Store:
         """Candidates of searches, shape (n, candidates), ascending within a row."""
         return self._search.draw(self._pool[query], self._chance(user, visit, turn))
 
-    def direct(self, user: np.ndarray, visit: np.ndarray, step: np.ndarray) -> np.ndarray:
-        """The item of a checkout that no page of ours led to, by popularity, shape (n,)."""
-        chance = self._catalogue.luck.uniform("direct item", user, visit, step)
-        return np.searchsorted(self._shares, chance, side="right")
-
     def sell(self, item: np.ndarray) -> None:
         """Count what was paid for; it leaves the shelf at midnight."""
         np.add.at(self.sold_today, item, 1)
@@ -132,8 +128,6 @@ class Store:
         catalogue, count = self._catalogue, self._spec.candidates
         there = np.flatnonzero(catalogue.launch_day <= day)
         weight = np.where(catalogue.launch_day <= day, catalogue.popularity, 0.0)
-        shares = np.cumsum(weight / weight.sum())
-        self._shares = np.append(shares[: there[-1]], np.ones(len(shares) - there[-1]))
         self._home = Strata([(there, weight[there])], count)
         self._search = Strata([self._pool_of(each, there, weight) for each in self._pools], count)
 

@@ -16,8 +16,8 @@ import polars as pl
 
 from workbench.marketplace.fraud_truth import Checkouts, FraudTruth
 from workbench.marketplace.fraudsters import Fraudsters
-from workbench.marketplace.luck import SLOTS, Ids
-from workbench.marketplace.spec import MarketplaceSpec
+from workbench.marketplace.looking import Shown, examined_in_cascade
+from workbench.marketplace.luck import FIRST_BOT_SLOT, SLOTS, TURN_STEPS, Ids
 
 __all__ = ["Truth"]
 
@@ -32,44 +32,121 @@ class Truth:
     [0.031, 0.937, 0.035]
     """
 
-    def __init__(self, spec: MarketplaceSpec, fraudsters: Fraudsters):
-        self._spec, self._fraudsters = spec, fraudsters
+    def __init__(self, world, fraudsters: Fraudsters):
+        self._world, self._spec, self._fraudsters = world, world.spec, fraudsters
         self._behaviour = fraudsters.behaviour
-        self._ids, self._frauds = Ids(spec.seed, "request"), FraudTruth(fraudsters)
+        self._ids, self._frauds = Ids(world.spec.seed, "request"), FraudTruth(fraudsters)
+
+    # shocks
+
+    @property
+    def shocks(self) -> pl.DataFrame:
+        """All shocks of people and prices: kind, start, stop (UTC), segment, category, size."""
+        rows = [
+            (
+                shock.kind,
+                self._moment(shock.day),
+                self._moment(min(shock.day + (shock.days or self._spec.days), self._spec.days)),
+                shock.segment,
+                shock.category,
+                shock.size,
+            )
+            for shock in self._spec.all_shocks
+        ]
+        moment = pl.Datetime("us", "UTC")
+        schema = {"kind": pl.String, "start": moment, "stop": moment, "segment": pl.String}
+        schema |= {"category": pl.Int64, "size": pl.Float64}
+        return pl.DataFrame(rows, schema, orient="row")
 
     @property
     def shock_days(self) -> list[int]:
         """Days on which something jumps at midnight, counted from 0."""
-        return [self._spec.first_shock_day] if self._spec.first_shock_day < self._spec.days else []
+        days = {shock.day for shock in self._spec.all_shocks}
+        days |= {run.start_day for run in self._spec.fraud_schedule if run.start_day > 0}
+        return sorted(days)
 
     @property
     def shock_times(self) -> list[datetime]:
         """The same as moments, UTC."""
-        return [self._spec.start + timedelta(days=day) for day in self.shock_days]
+        return [self._moment(day) for day in self.shock_days]
 
     @property
     def shock_segment(self) -> str:
-        """The people whose tastes move."""
+        """The people whose tastes move, if nothing else was said."""
         return self._spec.shock_segment
 
+    # pages
+
     def examination(self, position: np.ndarray) -> np.ndarray:
-        """P(a user looks at this position), shape (n,)."""
+        """P(a user looks at this position of a home page), shape (n,)."""
         return self._behaviour.examined(position)
 
     def click_probability(self, requests) -> np.ndarray:
         """P(click) of `item` for the user of `request`, shape (n,).
 
-        At `position` if there is such a column, otherwise if examined (as at the top).
+        Without a column `position`: if it is looked at, as on top. With one: as shown there. In a
+        search (column `surface` or `query`) the results above decide what is read, so the table
+        must hold whole slates. A column `bestseller` counts; without one no item is one.
         """
-        user, visit, _, item = self._pairs(requests)
-        chance = self._behaviour.attraction(user, visit, item)
-        if "position" in _names(requests):
-            chance = chance * self.examination(_column(requests, "position"))
-        return chance
+        user, visit, step, item = self._pairs(requests)
+        names = _names(requests)
+        best = (
+            _column(requests, "bestseller") if "bestseller" in names else np.zeros(len(item), bool)
+        )
+        behaviour, searched = self._behaviour, self._searched(requests, len(item))
+        chance, rows = behaviour.attraction(user, visit, item, best), np.flatnonzero(searched)
+        position = _column(requests, "position") if "position" in names else np.ones(len(item), int)
+        grade = behaviour.relevance(behaviour.wanted(user, visit), item)
+        slate = Shown(user, visit, step // TURN_STEPS, item, position, best, grade).take(rows)
+        chance[rows] = behaviour.attraction_found(slate)
+        if "position" not in names:
+            return chance
+        looked = self.examination(position)
+        looked[rows] = examined_in_cascade(slate, chance[rows], behaviour.satisfied(slate))
+        return chance * looked
 
     def purchase_probability(self, requests) -> np.ndarray:
-        """P(goes to the checkout | clicked on `item`), shape (n,)."""
+        """P(goes to the checkout | clicked on `item`, in stock), shape (n,)."""
         return self._behaviour.purchase(*self._take(self._pairs(requests), 0, 1, 3))
+
+    def relevance(self, requests) -> np.ndarray:
+        """Grade of `item` for what the user of `request` wants, whatever was typed: 0 to 3, (n,).
+
+        3 the thing itself, 2 a substitute or companion, 1 the same category, 0 anything else.
+        """
+        user, visit, _, item = self._pairs(requests)
+        return self._behaviour.relevance(self._behaviour.wanted(user, visit), item)
+
+    def wanted(self, requests) -> np.ndarray:
+        """What the user of each `request` would search for on that visit, as a word, shape (n,)."""
+        user, visit, _ = self._parts(requests)
+        return self._behaviour.catalogue.language.noun_name[self._behaviour.wanted(user, visit)]
+
+    def is_bot(self, requests) -> np.ndarray:
+        """Whether a program made the request, bool, shape (n,). A table or an array of ids."""
+        return self._parts(requests)[1] % SLOTS >= FIRST_BOT_SLOT
+
+    # people
+
+    def mood(self, user: np.ndarray) -> np.ndarray:
+        """The moods of users at the world's present moment, 0 is even, shape (n,)."""
+        user = np.asarray(user)
+        now = round(self._world.now.timestamp() * 1e6)
+        return self._world.loyalty.mood(user, np.full(len(user), now))
+
+    def has_left(self, user: np.ndarray) -> np.ndarray:
+        """Who has left for good by now, bool, shape (n,)."""
+        return self._world.loyalty.gone[np.asarray(user)]
+
+    def sentiment(self, ratings) -> np.ndarray:
+        """What the authors of ratings (event, item, score) truly felt, in [-1, 1]; NaN for spam."""
+        return self._world.opinions.sentiment(ratings)
+
+    def is_spam(self, ratings) -> np.ndarray:
+        """Whether a rating is an advertisement, bool, shape (n,)."""
+        return self._world.opinions.spam(_column(ratings, "event").astype(np.int64))
+
+    # payments
 
     @property
     def fraud_schedule(self) -> pl.DataFrame:
@@ -126,6 +203,15 @@ class Truth:
     def technique_probability(self, requests) -> np.ndarray:
         """P(technique) likewise, in the order of `TECHNIQUES`, shape (n, techniques)."""
         return self._frauds.technique_probability(self._checkouts(requests))
+
+    def _moment(self, day: int) -> datetime:
+        return self._spec.start + timedelta(days=day)
+
+    def _searched(self, requests, rows: int) -> np.ndarray:
+        names = _names(requests)
+        if "surface" in names:
+            return _column(requests, "surface") == "search"
+        return np.full(rows, "query" in names)
 
     def _checkouts(self, requests) -> Checkouts:
         user, visit, step, item = self._pairs(requests)

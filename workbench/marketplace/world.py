@@ -1,6 +1,6 @@
 """The marketplace: people ask, a policy decides, the world reacts, and events come out when due.
 
-    requests = world.next_requests()        {"home": columns, "checkout": columns}
+    requests = world.next_requests()        {"home": columns, "search": …, "checkout": …}
     world.react({surface: policies[surface].act(rows) for surface, rows in requests.items()})
     log.append(**world.events())            what has become known since
 
@@ -8,38 +8,43 @@ A *wave* holds the next request of every user who has one within the current `wa
 user never has two open and sees the outcome of the first before asking again. One span of time
 takes several waves: pages, then the checkouts they led to, then what followed from those.
 
-    home      a page ─► slate ─► impressions ─► clicks ─► checkouts, in minutes or days
-    checkout  approve ─► payment, purchase (─► chargeback weeks later)
-              block   ─► nothing: whether it was fraud is never known (censored); an honest
-                         person comes back less often for a while
+    home, search   a page ─► slate ─► impressions ─► clicks ─► another page, a checkout
+    checkout       approve ─► payment, purchase (─► rating in days, chargeback weeks later)
+                   block   ─► nothing: whether it was fraud is never known (censored); an honest
+                              person comes back less often for a while
 
 Everything is keyed by what it is about (`luck`), nothing by the order of drawing: the same policy
-gives the same events in other waves, and two policies meet the same people with the same luck.
-Nothing is shared between users yet (no stock, no fashion).
+gives the same events in other waves and on other workers, and two policies meet the same people
+with the same luck. What people share (stock, bestsellers) is settled at midnight, see `store`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
 
-from workbench.marketplace.agenda import ITEM, NO_PAGE, Agenda
+from workbench.marketplace.agenda import KIND, Agenda
 from workbench.marketplace.behaviour import behaviour_of
 from workbench.marketplace.catalogue import catalogue_of
 from workbench.marketplace.checkout import Checkout
 from workbench.marketplace.fraudsters import Fraudsters
-from workbench.marketplace.home import Home
-from workbench.marketplace.ledger import Ledger
-from workbench.marketplace.luck import Ids, Luck
-from workbench.marketplace.people import DAY_US, PLACES, people_of
-from workbench.marketplace.shocks import shock_of
+from workbench.marketplace.ledger import Ledger, Words
+from workbench.marketplace.loyalty import Loyalty
+from workbench.marketplace.luck import SLOTS, Ids, Luck
+from workbench.marketplace.opinions import Opinions
+from workbench.marketplace.pages import SURFACES, Pages
+from workbench.marketplace.people import DAY_US, HOME, PLACES, SEARCH, people_of
 from workbench.marketplace.spec import SEGMENTS, MarketplaceSpec
+from workbench.marketplace.store import Store
 from workbench.marketplace.truth import Truth
 from workbench.policy import Columns, Policy
 
 __all__ = ["Marketplace"]
+
+Pipe = Callable[[dict[str, pl.DataFrame]], dict[str, pl.DataFrame]]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -54,6 +59,8 @@ class Marketplace:
         Two equal specs are the same world.
     log : EventLog, optional
         Where `run` appends.
+    part : (int, int), default (0, 1)
+        (k, n): play only the users k, k + n, k + 2n, …; see `parts`.
 
     Attributes
     ----------
@@ -68,24 +75,32 @@ class Marketplace:
     {'home': 14, 'checkout': 8}
     """
 
-    def __init__(self, spec: MarketplaceSpec | None = None, log=None):
-        self.spec, self.log = spec or MarketplaceSpec(), log
-        spec, luck = self.spec, Luck(self.spec.seed)
-        self.people, self.catalogue = people_of(spec, luck), catalogue_of(spec, luck)
-        self.behaviour = behaviour_of(spec, self.people, self.catalogue, shock_of(spec, luck))
-        fraudsters = Fraudsters(spec, self.behaviour)
-        self.truth = Truth(spec, fraudsters)
-        self._agenda = Agenda(spec, self.people, self.catalogue, fraudsters)
-        self._ledger, ids = Ledger(), Ids(spec.seed, "request")
-        start = self._agenda.start
+    def __init__(
+        self, spec: MarketplaceSpec | None = None, log=None, *, part: tuple[int, int] = (0, 1)
+    ):
+        self.spec, self.log, self._part = spec or MarketplaceSpec(), log, part
+        spec, luck, ids = self.spec, Luck(self.spec.seed), Ids(self.spec.seed, "request")
+        self.people = people_of(spec, luck)
+        self.catalogue = catalogue_of(spec, luck, self.people.shocks)
+        self.behaviour = behaviour_of(spec, self.people, self.catalogue)
+        fraudsters, self._ledger = Fraudsters(spec, self.behaviour), Ledger()
+        self.store = Store(spec, self.catalogue, fraudsters.honest_per_day)
+        self.loyalty = Loyalty(luck, spec.users)
+        self.opinions = Opinions(self.behaviour, self._ledger, rating_share=spec.rating_share)
+        self.truth = Truth(self, fraudsters)
+        self._agenda = Agenda(
+            spec, self.people, self.store, self.loyalty, fraudsters,
+            part=part, on_midnight=self._midnight,
+        )  # fmt: skip
+        shared = self.store, self.loyalty
+        written = ids, self._ledger, self._agenda.start
         self._surfaces = {
-            "home": Home(
-                self.behaviour, ids, self._ledger, candidates=spec.candidates, start=start
-            ),
-            "checkout": Checkout(fraudsters, ids, self._ledger, start=start),
+            SURFACES[kind]: Pages(kind, self.behaviour, *shared, *written)
+            for kind in (HOME, SEARCH)
         }
+        self._surfaces["checkout"] = Checkout(fraudsters, *shared, self.opinions, *written)
         self._open: dict[str, Columns] = {}
-        self._write_listings_and_profiles()
+        self._write_profiles()
 
     def __repr__(self):
         spec, day = self.spec, (self._agenda.now - self._agenda.start) / DAY_US
@@ -114,9 +129,10 @@ class Marketplace:
         Returns
         -------
         dict of surface to columns, or None
-            `home` has one row per (request, candidate): request user session item time price
-            category seller. `checkout` has one row per request: request user session item time
-            price category seller amount device place. A surface without requests is left out.
+            `home` and `search` have one row per (request, candidate): request user session item
+            time price category seller brand stock bestseller sponsored, and in a search query.
+            `checkout` has one row per request: request user session item time price category
+            seller brand amount device place. A surface without requests is left out.
 
         Raises
         ------
@@ -133,8 +149,7 @@ class Marketplace:
         rows = self._agenda.next_wave(self._moment(until))
         if rows is None:
             return None
-        page = rows[ITEM] == NO_PAGE
-        entries = {"home": rows[:, page], "checkout": rows[:, ~page]}
+        entries = {name: rows[:, rows[KIND] == kind] for kind, name in SURFACES.items()}
         self._open = {
             name: self._surfaces[name].ask(each) for name, each in entries.items() if each.size
         }
@@ -163,17 +178,26 @@ class Marketplace:
             self._surfaces["checkout"].react(
                 decisions["checkout"], matched["checkout"], self._agenda
             )
-        if "home" in decisions:
-            self._agenda.add(self._surfaces["home"].react(decisions["home"], matched["home"]))
+        for name in ("home", "search"):
+            if name in decisions:
+                self._agenda.add(self._surfaces[name].react(decisions[name], matched[name]))
         self._open = {}
 
     def events(self) -> dict[str, pl.DataFrame]:
         """What has become known before `now` since the last call: one frame per kind, by time."""
-        return self._ledger.due(self._agenda.now)
+        events = self._ledger.due(self._agenda.now)
+        if "rating" in events:
+            events["rating"] = self.opinions.written(events["rating"])
+        if "listing" in events:
+            texts = self.catalogue.texts(events["listing"]["item"].to_numpy())
+            events["listing"] = events["listing"].with_columns(
+                pl.Series(name, text.tolist(), pl.String) for name, text in texts.items()
+            )
+        return events
 
     def run(
         self, policies: dict[str, Policy], *, until: float | datetime | None = None, log=None,
-        commit_minutes: int = 1440, progress: bool = False,
+        commit_minutes: int = 1440, pipe: Pipe | None = None, progress: bool = False,
     ) -> None:  # fmt: skip
         """Play waves with these policies, and append what becomes known to the log.
 
@@ -182,7 +206,7 @@ class Marketplace:
         Parameters
         ----------
         policies : dict of surface to Policy
-            One for `home` and one for `checkout`.
+            One for `home`, one for `search` and one for `checkout`.
         until : float or datetime, optional
             Days from the start, or a moment; the end of the last day if not given.
         log : EventLog, optional
@@ -190,6 +214,9 @@ class Marketplace:
             `complete_until` follows the world, and its clock too if that can be set.
         commit_minutes : int, default 1440
             One commit for so much simulated time.
+        pipe : callable, optional
+            What the events go through on their way to the log, from frames by kind to the same: a
+            broken one loses, doubles or changes some (`workbench.data.faults`).
         progress : bool
             Show a bar, a step per commit.
 
@@ -206,6 +233,8 @@ class Marketplace:
             while (requests := self.next_requests(until=stop)) is not None:
                 self.react({name: policies[name].act(rows) for name, rows in requests.items()})
             events = self.events()
+            if pipe is not None:
+                events = pipe(events)
             if log is not None:
                 if isinstance(getattr(type(log.clock), "now", None), property):
                     log.clock.now = self.now
@@ -231,19 +260,32 @@ class Marketplace:
             raise ValueError(f"until must be days from the start, at least 0, got {until}")
         return round(min(start + until * DAY_US, end))
 
-    def _write_listings_and_profiles(self) -> None:
-        """What the shop knows on the first morning: its items, and its people's addresses."""
-        items, users = np.arange(self.spec.items), np.arange(self.spec.users)
-        start = self._agenda.start
+    def _midnight(self, day: int) -> None:
+        """Settle what all people share, and write what the shop then lists otherwise."""
+        changed = self.store.open_day(day)
+        if day == 0:
+            changed = np.flatnonzero(self.catalogue.launch_day == 0)
+        midnight = self._agenda.start + day * DAY_US
+        users = np.arange(self._part[0], self.spec.users, self._part[1])
+        self.opinions.of_spammers(users, day, midnight)
+        if self._part[0] == 0:
+            self._ledger.write(
+                "listing", event=changed + day * self.spec.items, item=changed,
+                time=np.full_like(changed, midnight), seller=self.catalogue.seller[changed],
+                category=self.catalogue.category[changed], amount=self.store.price[changed],
+                stock=np.maximum(self.store.stock[changed], 0),
+                sponsored=self.catalogue.sponsored[changed],
+            )  # fmt: skip
+
+    def _write_profiles(self) -> None:
+        """What the shop knows of its people: their addresses, from the day they first come."""
+        users = np.arange(self._part[0], self.spec.users, self._part[1])
+        first = self.people.first_day[users]
         self._ledger.write(
-            "listing", event=items, time=np.full_like(items, start), item=items,
-            seller=self.catalogue.seller, category=self.catalogue.category,
-            amount=self.catalogue.price,
-        )  # fmt: skip
-        self._ledger.write(
-            "profile", event=users, time=np.full_like(users, start), user=users,
-            place=PLACES[self.people.home], segment=np.array(SEGMENTS)[self.people.segment],
-            device=self.people.main_device(users, np.zeros_like(users)),
+            "profile", event=users, time=self._agenda.start + first * DAY_US, user=users,
+            place=Words(self.people.home[users], PLACES),
+            segment=Words(self.people.segment[users], np.array(SEGMENTS)),
+            device=self.people.main_device(users, first * SLOTS),
         )  # fmt: skip
 
 
