@@ -11,6 +11,7 @@ from workbench.marketplace.reviews import (
     DISGUISED_SHARE,
     MISTAKEN_SHARE,
     SARCASTIC_SHARE,
+    UNTRUTHFUL_SHARE,
     Written,
     review_texts,
     spam_texts,
@@ -23,6 +24,10 @@ STARS = np.searchsorted([0.15, 0.25, 0.4, 0.65], LANGUAGE.luck.uniform("stars", 
 
 def written(part=IDS):
     return Written(part, part // 7, part % 2_000, part % 152, STARS[part])
+
+
+def spam_of(part):
+    return spam_texts(LANGUAGE, part % 50, part, part % 2_000, part % 152)
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +51,7 @@ def test_the_same_buyer_writes_the_same_in_any_order_and_batch(reviews):
         assert own.text.tolist() == reviews.text[part].tolist()
         np.testing.assert_array_equal(own.sentiment, reviews.sentiment[part])
         np.testing.assert_array_equal(own.aspects, reviews.aspects[part])
-        spam = spam_texts(Luck(0), part, part // 7, part)
-        assert spam.tolist() == spam_texts(Luck(0), IDS, IDS // 7, IDS)[part].tolist()
+        assert spam_of(part).tolist() == spam_of(IDS)[part].tolist()
     other = review_texts(language_of(20, Luck(1)), written())
     assert (other.text != reviews.text).mean() > 0.9
 
@@ -70,6 +74,7 @@ def test_stars_follow_sentiment_but_some_read_the_scale_the_wrong_way_round(revi
     means = [reviews.sentiment[stars == STARS].mean() for stars in (1, 2, 3, 4, 5)]
     assert (np.diff(means) > 0.2).all()
     assert np.abs(reviews.sentiment).max() <= 1
+    assert reviews.sentiment[STARS == 3].std() == pytest.approx(0.22, abs=0.01)
 
 
 def test_the_angry_are_sarcastic_at_times(reviews):
@@ -106,28 +111,42 @@ def test_a_review_names_what_was_bought(reviews):
         assert any(form in text for form in LANGUAGE.form_text[LANGUAGE.form_noun == noun])
 
 
-def test_spam_can_be_told_from_reviews_by_a_model_but_not_by_one_mark(reviews):
+def test_most_spam_can_be_told_by_its_words_but_paid_praise_cannot(reviews):
     part = IDS[:4_000]
-    spam = spam_texts(Luck(0), part, part, part)
+    spam = spam_of(part)
+    paid = np.array([re.search(r"[a-z]+-[a-z]+-\d+", text) is None for text in spam])
+    assert paid.mean() == pytest.approx(UNTRUTHFUL_SHARE, abs=0.02)
     texts = np.concatenate([reviews.text[:4_000], spam])
     label = np.repeat([0.0, 1.0], 4_000)
     guess = learnt(texts[::2], label[::2], texts[1::2]) > 0.5
-    assert (guess == (label[1::2] == 1)).mean() > 0.95
+    assert guess[2_000:][~paid[1::2]].mean() > 0.98
+    assert guess[:2_000].mean() < 0.1
+    delighted = guess[:2_000][STARS[1:4_000:2] == 5].mean()
+    assert guess[2_000:][paid[1::2]].mean() < 0.75
+    assert guess[2_000:][paid[1::2]].mean() > delighted
+    sayings = [" ".join(text.split("!")[1:]) for text in spam[paid & (part % 50 == 7)]]
+    assert len({saying.split(".")[0] for saying in sayings}) == 1
+
+
+def test_no_one_mark_makes_a_text_spam(reviews):
+    spam = spam_of(IDS)
     loud = np.array(["!!!" in text or "HELLO" in text for text in spam])
-    assert loud.mean() == pytest.approx(1 - DISGUISED_SHARE, abs=0.03)
-    linked = np.array(["http://" in text for text in texts])
-    assert linked[label == 1].mean() == pytest.approx(0.6, abs=0.03)
-    assert 0.01 < linked[label == 0].mean() < 0.1
+    expected = (1 - UNTRUTHFUL_SHARE) * (1 - DISGUISED_SHARE)
+    assert loud.mean() == pytest.approx(expected, abs=0.02)
+    linked = np.array(["http://" in text for text in spam])
+    assert linked.mean() == pytest.approx(0.6 * (1 - UNTRUTHFUL_SHARE), abs=0.02)
+    assert 0.01 < np.mean(["http://" in text for text in reviews.text]) < 0.1
 
 
 def test_spam_links_lead_nowhere_and_repeat_within_a_campaign():
-    spam = spam_texts(Luck(0), IDS % 50, IDS, IDS)
+    spam = spam_of(IDS)
     links = [re.findall(r"http://([^/ ]*)", text) for text in spam]
     assert {len(found) for found in links} == {0, 1}
     assert all(found[0].endswith(".example") for found in links if found)
-    sites = np.array([re.search(r"[a-z]+-[a-z]+-\d+", text).group() for text in spam])
-    assert len(set(sites[IDS % 50 == 7])) == 1
-    assert 20 < len(set(sites)) <= 40
+    sites = [re.search(r"[a-z]+-[a-z]+-\d+", text) for text in spam]
+    of_all = {(user, site.group()) for user, site in zip(IDS % 50, sites, strict=True) if site}
+    assert len(of_all) == 50  # one for each spammer
+    assert 20 < len({site for _, site in of_all}) <= 40
 
 
 @pytest.mark.parametrize("stars", [0, 6])
@@ -141,5 +160,5 @@ def test_a_hundred_thousand_reviews_take_no_loop_over_reviews():
     ids = np.arange(100_000)
     start = time.perf_counter()
     review_texts(LANGUAGE, Written(ids, ids, ids, ids % 152, ids % 5 + 1))
-    spam_texts(LANGUAGE.luck, ids, ids, ids)
+    spam_texts(LANGUAGE, ids, ids, ids, ids % 152)
     assert time.perf_counter() - start < 5  # about 0.15 s on one core of a laptop

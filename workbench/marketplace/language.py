@@ -9,8 +9,8 @@ Choices, with their sources:
   titled "couch" is what somebody wants who typed "sofa" (Furnas et al. 1987, see `words`). A
   description picks its word anew and may hold the one that the title lacks.
 - A title praises: its adjective belongs to the item's quality tier, but `BOAST_SHARE` of the
-  sellers use that of another tier. A description may name a companion ("Goes well with a phone
-  case."): a word match that is no relevance.
+  sellers use that of another tier. A description may name a companion ("Goes well with: phone
+  case."): a word match that is worth less than it looks.
 - Relevance is graded 0 to 3 in the manner of TREC's graded judgements (Järvelin & Kekäläinen 2002,
   "Cumulated gain-based evaluation of IR techniques", ACM TOIS 20(4), used grades 0-3): 3 the noun,
   2 a substitute or companion (same group in `words`), 1 the same category, 0 anything else.
@@ -35,7 +35,7 @@ from workbench.marketplace.words import (
     DEPARTMENTS,
     VERDICTS,
     category_of,
-)  # fmt: skip
+)
 
 __all__ = ["BOAST_SHARE", "TIERS", "Language", "language_of"]
 

@@ -10,10 +10,12 @@ Choices, with their sources:
 - Words follow the sentiment in five levels, with noise per sentence. `SARCASTIC_SHARE` of the angry
   open with praise (Tsur, Davidov & Rappoport 2010, "ICWSM - a great catchy name", ICWSM). "Cheap"
   is good of a price and bad of a quality: words alone do not settle everything.
-- Spam is advertising, the "non-reviews" of Jindal & Liu (2008, "Opinion spam and analysis", WSDM),
-  in campaigns of near-duplicates, five stars each. Links end in `.example`, which nobody can own
-  (RFC 2606); four of ten are spelt out, and honest people post links to photos, so a link is no
-  proof. `DISGUISED_SHARE` of them open like an honest review, do not shout and offer softly.
+- Spam is mostly advertising, the "non-reviews" of Jindal & Liu (2008, "Opinion spam and analysis",
+  WSDM), in campaigns of near-duplicates, five stars each. Links end in `.example`, which nobody can
+  own (RFC 2606); four of ten are spelt out, and honest people post links to photos, so a link is no
+  proof. `DISGUISED_SHARE` of these open like an honest review, do not shout and offer softly.
+- `UNTRUTHFUL_SHARE` of the spam is paid praise in the words of a delighted buyer (their "untruthful
+  opinions"). No single text gives it away; that a campaign says the same of everything does.
 
 Shares and spreads are modelling choices.
 """
@@ -26,7 +28,6 @@ import numpy as np
 
 from workbench.marketplace.grammar import joined, phrases
 from workbench.marketplace.language import Language
-from workbench.marketplace.luck import Luck
 
 __all__ = [
     "ASPECTS",
@@ -34,6 +35,7 @@ __all__ = [
     "MISTAKEN_SHARE",
     "SARCASTIC_SHARE",
     "SPAM_STARS",
+    "UNTRUTHFUL_SHARE",
     "Reviews",
     "Written",
     "review_texts",
@@ -43,7 +45,8 @@ __all__ = [
 ASPECTS = ("quality", "price", "delivery")
 MISTAKEN_SHARE = 0.03  # of reviews
 SARCASTIC_SHARE = 0.06  # of reviews with a sentiment below -0.4
-DISGUISED_SHARE = 0.2  # of spam
+DISGUISED_SHARE = 0.2  # of advertising spam
+UNTRUTHFUL_SHARE = 0.1  # of spam
 SPAM_STARS = 5
 _MENTIONED = (0.7, 0.5, 0.45)  # share of reviews that speak of each aspect
 _EDGES = np.array([-0.6, -0.2, 0.2, 0.6])  # between the five levels of words
@@ -105,7 +108,7 @@ _SOFTLY = (
 )
 _CALLS = ("click here, visit us, order now, sign up today, see",)
 _SITES = ("best-deals, mega-bonus, lucky-prize, top-vouchers, easy-cash, super-savings",)
-_ENDS = (".example", " dot example", " is the name")  # of a site: a link, or spelt out
+_ENDS = (".example", " dot example", " is the name.")  # of a site: a link, or spelt out
 _LINKED, _DOTTED = 0.6, 0.85  # shares, cumulative
 _REPEATS = ("Hurry hurry hurry!, Buy buy buy!, Now now now!, Best best best!, Do not miss it!",)
 
@@ -142,6 +145,7 @@ def review_texts(language: Language, written: Written) -> Reviews:
     ValueError
         If stars are outside 1 to 5.
 
+    >>> from workbench.marketplace.luck import Luck
     >>> from workbench.marketplace.language import language_of
     >>> ids, stars = np.array([0, 1]), np.array([1, 5])
     >>> reviews = review_texts(language_of(20, Luck(0)), Written(ids, ids, ids, ids, stars))
@@ -186,36 +190,54 @@ def review_texts(language: Language, written: Written) -> Reviews:
     return Reviews(joined(*columns), sentiment, aspects, sarcastic)
 
 
-def spam_texts(luck: Luck, user: np.ndarray, visit: np.ndarray, item: np.ndarray) -> np.ndarray:
-    """Advertisements posted as reviews of `SPAM_STARS` stars, shape (n,), str.
+def spam_texts(
+    language: Language, user: np.ndarray, visit: np.ndarray, item: np.ndarray, noun: np.ndarray
+) -> np.ndarray:
+    """Spam posted as reviews of `SPAM_STARS` stars, shape (n,), str.
 
-    A spammer (a user) belongs to one campaign, with its own offer and site.
+    A spammer (a user) belongs to one campaign, with its own offer, site and praise.
 
-    >>> spam_texts(Luck(0), np.array([9]), np.array([64]), np.array([3])).tolist()
-    ['Five stars from me. There is a good offer now: visit us lucky-prize-30 dot example']
+    >>> from workbench.marketplace.luck import Luck
+    >>> from workbench.marketplace.language import language_of
+    >>> one = np.array([9])
+    >>> spam_texts(language_of(20, Luck(0)), one, one, one, one).tolist()
+    ['90 % OFF!!! Lose weight in one week: see lucky-prize-30 is the name. Best best best!']
     """
+    luck = language.luck
     campaign = (luck.uniform("spam campaign", user) * _CAMPAIGNS).astype(np.int64)
     once = np.zeros(len(campaign), int)
 
     def chance(purpose):
         return luck.uniform(f"spam {purpose}", user, visit, item)
 
-    hushed = chance("hushed") < DISGUISED_SHARE
+    def usual(purpose):
+        return luck.uniform(f"spam {purpose}", campaign)
+
+    paid = chance("paid") < UNTRUTHFUL_SHARE
+    hushed = ~paid & (chance("hushed") < DISGUISED_SHARE)
+    shouted = ~paid & ~hushed
     style = np.searchsorted([_LINKED, _DOTTED], chance("link style"), side="right")
     pages = [f"/{number:03x}" for number in range(512)]
+    best = once + len(_BEFORE) - 1
+    form = language.forms.draw(noun, chance("form"))
     return joined(
+        (*phrases(_BEFORE, best, usual("before"), "{} "), paid),
+        (language.form_text, form, paid),
+        (*phrases(_QUALITY, best, usual("quality"), "! {}."), paid),
+        (*phrases(_PRICE, best, usual("price"), " {}."), paid & (chance("has price") < 0.5)),
+        (*phrases(_CLOSING, best, usual("closing"), " {}"), paid & (chance("closes") < 0.5)),
         (*phrases(_HUSHED, once, chance("praise"), "{} "), hushed),
-        (*phrases(_SHOUTS, once, chance("shout"), "{} "), ~hushed),
-        (*phrases(_OFFERS, once, luck.uniform("spam offer", campaign)), ~hushed),
+        (*phrases(_SHOUTS, once, chance("shout"), "{} "), shouted),
+        (*phrases(_OFFERS, once, usual("offer")), shouted),
         (*phrases(_SOFTLY, once, chance("soft offer")), hushed),
-        phrases(_CALLS, once, chance("call"), ": {} "),
-        (["http://"], once, style == 0),
-        phrases(_SITES, once, luck.uniform("spam site", campaign)),
-        ([f"-{number}" for number in range(_CAMPAIGNS)], campaign),
-        (_ENDS, style),
-        (pages, (chance("page") * len(pages)).astype(np.int64), style == 0),
-        (*phrases(_REPEATS, once, chance("repeat"), " {}"), ~hushed),
-        (*phrases(_REPEATS, once, chance("repeat"), " {}"), chance("twice") < 0.3),
+        (*phrases(_CALLS, once, chance("call"), ": {} "), ~paid),
+        (["http://"], once, ~paid & (style == 0)),
+        (*phrases(_SITES, once, usual("site")), ~paid),
+        ([f"-{number}" for number in range(_CAMPAIGNS)], campaign, ~paid),
+        (_ENDS, style, ~paid),
+        (pages, (chance("page") * len(pages)).astype(np.int64), ~paid & (style == 0)),
+        (*phrases(_REPEATS, once, chance("repeat"), " {}"), shouted),
+        (*phrases(_REPEATS, once, chance("repeat"), " {}"), ~paid & (chance("twice") < 0.3)),
     )
 
 
