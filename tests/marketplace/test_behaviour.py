@@ -7,14 +7,16 @@ import polars as pl
 import pytest
 
 from workbench.marketplace import Marketplace, MarketplaceSpec
-from workbench.marketplace.people import HOURS, WEEKDAYS
+from workbench.marketplace.behaviour import AMOUNT_SPREAD
+from workbench.marketplace.people import BASKET_SPREAD, HOURS, WEEKDAYS
 from workbench.policy import Rank
 
 
 def test_click_rates_on_random_pages_give_back_the_examination_curve(shop):
     world, events = shop
-    shown = events["impression"].group_by("position").len("shown")
-    clicked = events["click"].group_by("position").len("clicked")
+    home = pl.col("surface") == "home"
+    shown = events["impression"].filter(home).group_by("position").len("shown")
+    clicked = events["click"].filter(home).group_by("position").len("clicked")
     rates = shown.join(clicked, on="position").sort("position")
     rate = (rates["clicked"] / rates["shown"]).to_numpy()
     error = np.sqrt((1 - rate) / rates["clicked"].to_numpy()) * np.sqrt(2)  # of a ratio of two
@@ -29,6 +31,7 @@ def test_clicks_happen_as_often_as_the_truth_says(shop):
     )
     clicked = shown["clicked"].fill_null(0.0).to_numpy()
     likely = world.truth.click_probability(shown)
+    assert set(shown["surface"]) == {"home", "search"}
     for low, high in [(0, 0.02), (0.02, 0.1), (0.1, 0.3), (0.3, 0.7), (0.7, 1)]:
         band = (likely >= low) & (likely < high)
         expected, error = likely[band].mean(), 0.5 / band.sum() ** 0.5
@@ -58,7 +61,7 @@ def test_people_come_by_hour_and_weekday(shop):
     np.testing.assert_allclose(shares, HOURS / HOURS.sum(), atol=0.004)
     weekdays = visits.filter(pl.col("time") < world.spec.start + pl.duration(days=56))
     counts = weekdays.group_by(pl.col("time").dt.weekday()).len().sort("time")["len"].to_numpy()
-    np.testing.assert_allclose(counts / counts.mean(), WEEKDAYS / WEEKDAYS.mean(), atol=0.03)
+    np.testing.assert_allclose(counts / counts.mean(), WEEKDAYS / WEEKDAYS.mean(), atol=0.12)
 
 
 def test_candidates_are_distinct_and_follow_popularity():
@@ -68,18 +71,21 @@ def test_candidates_are_distinct_and_follow_popularity():
     assert pages.min() >= 0
     assert pages.max() < 300
     often = np.bincount(pages.ravel(), minlength=300) / len(pages)
-    expected = np.minimum(20 * world.catalogue.popularity, 1)
-    assert np.corrcoef(often, expected)[0, 1] > 0.95
-    assert often.max() > 0.6
+    there = world.catalogue.launch_day == 0
+    assert (often[~there] == 0).all()
+    expected = 20 * world.catalogue.popularity[there] / world.catalogue.popularity[there].sum()
+    assert expected.max() < 1
+    error = np.sqrt(expected / len(pages))
+    assert (np.abs(often[there] - expected) < 5 * error).all()
 
 
 def test_amounts_are_log_normal_around_the_price(checkouts, shop):
     world, _ = shop
     honest = checkouts.filter(pl.col("label") == 0)
-    price = world.catalogue.price[honest["item"].to_numpy()]
+    price = world.catalogue.price_on(honest["item"].to_numpy(), honest["day"].to_numpy())
     log_ratio = np.log(honest["amount"].to_numpy() / price)
     assert log_ratio.mean() == pytest.approx(0, abs=0.03)
-    assert log_ratio.std() == pytest.approx(np.hypot(0.5, 0.35), abs=0.03)
+    assert log_ratio.std() == pytest.approx(np.hypot(AMOUNT_SPREAD, BASKET_SPREAD), abs=0.03)
     skew = ((log_ratio - log_ratio.mean()) ** 3).mean() / log_ratio.std() ** 3
     assert abs(skew) < 0.1
 
@@ -113,7 +119,7 @@ def test_the_shock_moves_the_tastes_of_one_segment_and_nobody_elses(with_and_wit
     late = (pairs["time"] >= world.truth.shock_times[0]).to_numpy()
     struck = (pairs["segment"] == world.truth.shock_segment).to_numpy()
     assert moved[late & struck].mean() > 0.05
-    assert moved[~(late & struck)].max() == 0
+    assert moved[~(late & struck)].max() < 1e-9
     assert world.truth.shock_days == [4]
 
 

@@ -129,9 +129,9 @@ def test_a_persons_luck_does_not_depend_on_the_policy(play, policies):
     assert higher.filter(pl.col("clicked_other") & ~pl.col("clicked")).is_empty()
     assert higher["clicked"].sum() > higher["clicked_other"].sum()
     homes = [
-        each["request"].filter(pl.col("surface") == "home")["request"] for each in (one, other)
+        set(each["request"].filter(pl.col("surface") == "home")["request"]) for each in (one, other)
     ]
-    assert homes[0].to_list() == homes[1].to_list()
+    assert len(homes[0] & homes[1]) > 0.9 * len(homes[0])  # the others: better moods, more visits
 
 
 def test_an_empty_slate_is_shown_and_leads_to_nothing(play, policies):
@@ -142,7 +142,7 @@ def test_an_empty_slate_is_shown_and_leads_to_nothing(play, policies):
             return {"request": request, "item": full, "position": np.ones_like(request),
                     "action": np.full(len(request), "show")}  # fmt: skip
 
-    events = play(SMALL, policies.usual | {"home": Nothing()})
+    events = play(SMALL, policies.usual | {"home": Nothing(), "search": Nothing()})
     assert not {"impression", "click"} & events.keys()
     decisions = events["decision"].filter(pl.col("surface") == "home")
     assert decisions["item"].is_null().all()

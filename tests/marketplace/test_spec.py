@@ -47,7 +47,9 @@ def test_the_dial_moves_people_items_and_sellers_and_nothing_else():
 
 def test_the_shock_keeps_its_place_when_the_run_gets_shorter():
     assert MarketplaceSpec(days=30).first_shock_day == 20
-    assert Marketplace(MarketplaceSpec(users=5, days=30, shock_day=30)).truth.shock_days == []
+    still = Marketplace(MarketplaceSpec(users=5, days=30, shock_day=30, techniques=()))
+    assert still.truth.shock_days == []
+    assert still.truth.shocks.is_empty()
 
 
 @pytest.mark.parametrize(
@@ -55,7 +57,7 @@ def test_the_shock_keeps_its_place_when_the_run_gets_shorter():
     [
         {"users": 1},
         {"visits_per_day": 0.0},
-        {"direct_share": 1.0},
+        {"direct_share": 1.0, "search_share": 0.0},
         {"fraud_share": 0.0},
         {"fraud_share": 0.5, "users": 2},
         {"candidates": 1},

@@ -39,12 +39,15 @@ def test_a_checkout_follows_a_click_on_its_page_or_comes_from_outside(play, poli
     events = play(SMALL)
     checkout = events["request"].filter(pl.col("surface") == "checkout")
     from_a_page = checkout.filter(pl.col("session") != pl.col("request"))
-    clicks = events["click"].select("session", "item", "user", clicked_at="time")
+    clicks = events["click"].group_by("session", "item", "user").agg(clicked_at=pl.min("time"))
     found = from_a_page.join(clicks, on=["session", "item", "user"], how="left")
     assert found.height == from_a_page.height > 100
     assert (found["clicked_at"] < found["time"]).all()
-    bought = events["purchase"].join(checkout, left_on="event", right_on="request", how="left")
-    assert (bought["request"] == bought["session_right"]).all()  # a slate can be marked
+    pages = events["click"].select("request", "item", "user", page_session="session")
+    bought = events["purchase"].filter(pl.col("request") != pl.col("event"))
+    marked = bought.join(pages, on=["request", "item", "user"], how="left")  # a slate can be marked
+    assert marked.height == bought.height > 100
+    assert (marked["session"] == marked["page_session"]).all()
 
 
 class Watched:
@@ -113,8 +116,8 @@ def test_people_who_are_wrongly_blocked_come_back_less_often(play, policies):
         play(spec, each)["request"].filter(pl.col("surface") == "home")["request"]
         for each in (policies.approve, policies.block)
     ]
-    assert set(homes[1]) < set(homes[0])
-    assert 0.6 < len(homes[1]) / len(homes[0]) < 0.95
+    assert len(set(homes[1]) & set(homes[0])) > 0.9 * len(homes[1])
+    assert 0.25 < len(homes[1]) / len(homes[0]) < 0.9
 
 
 def test_a_blocked_thief_may_give_up(play, policies):

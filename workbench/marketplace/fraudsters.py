@@ -46,6 +46,7 @@ _SLOTS_EACH = (FIRST_BOT_SLOT - FIRST_THIEF_SLOT) // len(
     TECHNIQUES
 )  # bursts a user, day and technique
 _GIVES_UP = 0.5
+_MORE_PAGES = 1.5  # sales of a visit over those of its first page; measured on the default world
 _SMALLER = 0.5  # the amount of a second try
 _RETRY_MINUTES = 4.0
 _DELAY_SPREAD = 0.8  # of the log of the days until the complaint
@@ -76,7 +77,7 @@ class Fraudsters:
     def honest_per_day(self) -> float:
         """Honest checkouts of a usual day, if every page is filled at random."""
         spec = self.spec
-        pages = 1 - spec.direct_share
+        pages = (1 - spec.direct_share) * _MORE_PAGES
         return spec.users * spec.visits_per_day * (
             spec.direct_share + pages * self.behaviour.purchases_per_page
         )  # fmt: skip
@@ -99,11 +100,10 @@ class Fraudsters:
         technique = np.repeat(kinds, counts)
         rank = np.arange(technique.size) - np.repeat(np.cumsum(counts) - counts, counts)
         chance = luck.uniform("victim", day, technique, rank)
-        victim = np.where(
-            technique == _TAKEOVER,
-            self.quiet.draw(chance),
-            (chance * self.spec.users).astype(np.int64),
-        )
+        victim = self._victims(technique, chance)
+        late = np.flatnonzero(self.behaviour.people.first_day[victim] > day)
+        again = luck.uniform("victim again", day, technique[late], rank[late])
+        victim[late] = self._victims(technique[late], again)
         nth = _rank_among_equals(victim * len(TECHNIQUES) + technique)
         fits = (nth < _SLOTS_EACH) & (self.behaviour.people.first_day[victim] <= day)
         technique, victim, nth = technique[fits], victim[fits], nth[fits]
@@ -208,6 +208,10 @@ class Fraudsters:
         relative = np.exp(_DELAY_SPREAD * noise - _DELAY_SPREAD**2 / 2)  # mean 1
         factor = np.append(_each("delay_factor"), 1.0)[technique_of(visit)]
         return (self.spec.chargeback_delay_days * factor * relative * DAY_US).astype(np.int64)
+
+    def _victims(self, technique: np.ndarray, chance: np.ndarray) -> np.ndarray:
+        anybody = (chance * self.spec.users).astype(np.int64)
+        return np.where(technique == _TAKEOVER, self.quiet.draw(chance), anybody)
 
     def _clock(self, user, visit, technique) -> np.ndarray:
         """Microseconds after midnight at which a burst begins."""

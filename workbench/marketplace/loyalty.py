@@ -6,11 +6,12 @@ Choices, with their sources:
 
 - A mood is a number, 0 when nothing happened, and fades with a time constant of ten days. A planned
   visit happens with probability logistic(1.1 + mood): 0.75 in an even mood.
-- A page that got a click lifts it. A page whose slots all come from one category lowers it, and so
-  does a page like the one before: lists of one kind satisfy less although each item fits better
-  (Ziegler et al. 2005, "Improving recommendation lists through topic diversification", WWW), and
-  people who are shown less variety leave more often (Anderson et al. 2020, "Algorithmic effects on
-  the diversity of consumption on Spotify", WWW). So a page can be more accurate and worse.
+- A page that got a click lifts it, one without a click lowers it. A page whose slots all come from
+  one category lowers it, and so does a page like the one before: lists of one kind satisfy less
+  although each item fits better (Ziegler et al. 2005, "Improving recommendation lists through topic
+  diversification", WWW), and people who are shown less variety leave more often (Anderson et al.
+  2020, "Algorithmic effects on the diversity of consumption on Spotify", WWW). So a page can be
+  more accurate and worse.
 - A good purchase lifts it, a bad one lowers it; an empty shelf lowers it, and a wrong block lowers
   it most: those people come less often for about a week.
 - After each visit a person may leave for good, the sooner the worse the mood (a discrete-time
@@ -29,8 +30,8 @@ __all__ = ["EVEN_MOOD_COMES", "Loyalty"]
 _LOG_ODDS = 1.1
 EVEN_MOOD_COMES = 1 / (1 + np.exp(-_LOG_ODDS))  # of the planned visits
 _FADES_US = 10.0 * 86_400_000_000
-_LEAVES, _LEAVES_BY_MOOD = 0.002, 1.5  # of the visits, in an even mood; per unit of mood
-_CLICKED, _ONE_KIND, _SAME_AGAIN = 0.08, 0.5, 0.15
+_LEAVES, _LEAVES_BY_MOOD = 0.004, 1.5  # of the visits, in an even mood; per unit of mood
+_CLICKED, _NOTHING, _ONE_KIND, _SAME_AGAIN = 0.06, 0.06, 0.5, 0.15
 _VARIED = 0.4  # sum of squared category shares up to which a page is varied enough
 _GOOD_PURCHASE, _SOLD_OUT, _BLOCKED = 0.1, 0.15, 1.6
 _WORST, _BEST = -3.0, 1.5
@@ -69,7 +70,8 @@ class Loyalty:
         one_kind = np.maximum(concentration - _VARIED, 0)
         again = (main_category == self._last_kind[user]) & (one_kind > 0)
         self._last_kind[user] = main_category
-        self._move(user, time, _CLICKED * clicked - _ONE_KIND * one_kind - _SAME_AGAIN * again)
+        found = np.where(clicked, _CLICKED, -_NOTHING)
+        self._move(user, time, found - _ONE_KIND * one_kind - _SAME_AGAIN * again)
 
     def bought(self, user: np.ndarray, time: np.ndarray, quality: np.ndarray) -> None:
         """One purchase each, of this quality (standard normal over the catalogue)."""

@@ -80,7 +80,9 @@ class Opinions:
         user, visit, _ = self._ids.parts(ratings["event"].to_numpy())
         item, spam = ratings["item"].to_numpy(), self.is_spam(visit)
         text = np.empty(len(user), object)
-        text[spam] = spam_texts(self._luck, user[spam], visit[spam], item[spam])
+        catalogue = self._behaviour.catalogue
+        ads = user[spam], visit[spam], item[spam], catalogue.noun[item[spam]]
+        text[spam] = spam_texts(catalogue.language, *ads)
         honest = self._reviews(ratings.filter(~spam))
         text[~spam] = honest.text
         return ratings.with_columns(text=pl.Series(text.tolist(), dtype=pl.String))

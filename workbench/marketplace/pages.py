@@ -105,7 +105,14 @@ class Pages:
         page = {"request": self._request[row], "user": user, "session": self._session[row]}
         time, surface = entries[TIME, row] + _RENDER_US, {"surface": self._name}
         self._ledger.write(
-            "impression", surface, event=event, time=time, item=item, position=position, **page
+            "impression",
+            surface,
+            event=event,
+            time=time,
+            item=item,
+            position=position,
+            bestseller=shown.bestseller,
+            **page,
         )
         yes = np.flatnonzero(behaviour.clicks(self._surface, shown))
         clicked = shown.take(yes)

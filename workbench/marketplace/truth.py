@@ -25,11 +25,11 @@ __all__ = ["Truth"]
 class Truth:
     """What is really so in one world. Tables are frames or mappings of columns.
 
-    >>> from workbench.marketplace import Marketplace
+    >>> from workbench.marketplace import Marketplace, MarketplaceSpec
     >>> world = Marketplace(MarketplaceSpec(users=200, days=2))
     >>> page = world.next_requests()["home"]
     >>> world.truth.click_probability(page)[:3].round(3).tolist()
-    [0.031, 0.937, 0.035]
+    [0.491, 0.227, 0.21]
     """
 
     def __init__(self, world, fraudsters: Fraudsters):
@@ -60,10 +60,13 @@ class Truth:
 
     @property
     def shock_days(self) -> list[int]:
-        """Days on which something jumps at midnight, counted from 0."""
+        """Days on which something jumps at midnight, counted from 0.
+
+        Shocks of people and prices, and techniques that take over at least half of the frauds.
+        """
         days = {shock.day for shock in self._spec.all_shocks}
-        days |= {run.start_day for run in self._spec.fraud_schedule if run.start_day > 0}
-        return sorted(days)
+        later = (run for run in self._spec.fraud_schedule if run.start_day > 0)
+        return sorted(days | {run.start_day for run in later if run.share >= 0.5})
 
     @property
     def shock_times(self) -> list[datetime]:

@@ -72,7 +72,7 @@ class Marketplace:
     >>> world = Marketplace(MarketplaceSpec(users=1_000, days=2))
     >>> requests = world.next_requests()
     >>> {surface: len(set(rows["request"].tolist())) for surface, rows in requests.items()}
-    {'home': 14, 'checkout': 8}
+    {'home': 13, 'search': 8, 'checkout': 9}
     """
 
     def __init__(
