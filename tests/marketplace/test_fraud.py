@@ -119,32 +119,3 @@ def test_history_finds_fraud_until_the_shock_and_again_after_retraining(checkout
     assert retrained > after + 0.05
     plain = checkouts.filter(pl.col("day") < 40)
     assert 0.6 < roc_auc_score(plain["label"], plain["amount"]) < 0.75
-
-
-@pytest.mark.parametrize(
-    "clue",
-    [
-        pl.col("request"),
-        pl.col("request") % 2,
-        pl.col("request") % 1024,
-        pl.col("request") // 2**43,
-        pl.col("time").dt.microsecond(),
-        pl.col("time").dt.second(),
-        pl.col("device") % 1024,
-        pl.int_range(pl.len()) % 7,
-    ],
-    ids=str,
-)
-def test_ids_order_and_fractions_of_a_second_say_nothing_about_fraud(checkouts, clue):
-    direct = checkouts.sort("time", "event").filter(pl.col("session") == pl.col("request"))
-    score = direct.select(clue).to_series().to_numpy()
-    one_per_burst = (
-        direct.select(  # payments of a burst share their device: not independent
-            (pl.col("label") == 0) | pl.struct("user", "device").is_first_distinct()
-        )
-        .to_series()
-        .to_numpy()
-    )
-    fraud = direct["label"].to_numpy()[one_per_burst]
-    error = np.sqrt(1 / (12 * fraud.sum()))
-    assert roc_auc_score(fraud, score[one_per_burst]) == pytest.approx(0.5, abs=4 * error)
