@@ -99,6 +99,11 @@ def test_friendly_fraud_is_as_rare_as_the_spec_says_and_off_by_default(shop, pla
     assert not world.truth.never_complained(events["payment"].filter(friendly)).any()
 
 
+def test_disputes_of_more_than_everybody_are_an_error():
+    with pytest.raises(ValueError, match=r"friendly_fraud_share must be in \[0, 1\], got 1.5"):
+        MarketplaceSpec(friendly_fraud_share=1.5)
+
+
 def test_the_fraud_probability_is_calibrated(checkouts, shop):
     world, _ = shop
     likely, fraud = world.truth.fraud_probability(checkouts), checkouts["label"].to_numpy()

@@ -23,7 +23,6 @@ from workbench.marketplace.techniques import (
 )
 
 SPEC = MarketplaceSpec(users=2_500, items=400, days=40, fraud_share=0.1, shock_day=28)
-SMALL = MarketplaceSpec(users=400, items=100, days=8, fraud_share=0.2)
 NAMES = [how.name for how in TECHNIQUES]
 
 
@@ -50,6 +49,15 @@ def of(rows, how):
 
 def bursts(rows):
     return rows.filter(pl.col("step") == 0)
+
+
+def test_the_technique_can_be_asked_for_ids_alone_before_anything_happened(crimes):
+    _, rows = crimes
+    ids = rows["request"].head(2_000)
+    asked = Marketplace(SPEC).truth.technique
+    for each in (ids, ids.to_numpy(), ids.to_list()):
+        assert asked(each).tolist() == rows["technique"].head(2_000).to_list()
+    assert set(rows["technique"]) == {"honest", *NAMES}
 
 
 @pytest.mark.parametrize("days", [(0, 8), (8, 16), (16, 26), (28, 37)], ids=str)
