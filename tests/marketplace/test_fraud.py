@@ -5,7 +5,10 @@ import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from workbench.assign import uniform
 from workbench.marketplace import Marketplace, MarketplaceSpec
+from workbench.marketplace.techniques import TECHNIQUES
+from workbench.policy import Threshold
 
 
 def test_the_share_of_frauds_is_the_specs(checkouts):
@@ -21,19 +24,22 @@ def test_the_dial_keeps_the_share(play):
     assert world.truth.is_fraud(payments).mean() == pytest.approx(0.05, rel=0.2)
 
 
-def test_complaints_arrive_log_normally_late_and_some_never(checkouts, shop):
+@pytest.mark.parametrize("how", TECHNIQUES[:3], ids=str)
+def test_complaints_arrive_log_normally_late_and_some_never(checkouts, shop, how):
     world, events = shop
-    frauds = checkouts.filter((pl.col("label") == 1) & (pl.col("day") < 25)).join(
+    named = pl.Series(world.truth.technique(checkouts)) == how.name
+    frauds = checkouts.filter(named & (pl.col("day") < 25)).join(
         events["chargeback"].select("request", told_at="known_at", paid_at="time"),
         on="request",
         how="left",
     )
     delay = (frauds["told_at"] - frauds["paid_at"]).dt.total_seconds() / 86_400
-    median = 14 * np.exp(-(0.8**2) / 2)
+    median = 14 * how.delay_factor * np.exp(-(0.8**2) / 2)
     error = 0.5 / frauds.height**0.5
-    assert (delay < median).sum() / frauds.height == pytest.approx(0.9 / 2, abs=4 * error)
+    complains = 1 - 0.1 * how.never_factor
+    assert (delay < median).sum() / frauds.height == pytest.approx(complains / 2, abs=4 * error)
     never = world.truth.never_complained(frauds)
-    assert never.mean() == pytest.approx(0.1, abs=4 * error)
+    assert never.mean() == pytest.approx(1 - complains, abs=3 * error)
     assert delay.is_null().to_numpy()[never].all()
 
 
@@ -53,8 +59,49 @@ def test_delays_average_what_the_spec_says(play):
     complaints = events["chargeback"].filter(early)
     paid = events["payment"].filter(early)
     assert complaints.height == world.truth.is_fraud(paid).sum()
-    days = (complaints["known_at"] - complaints["time"]).dt.total_seconds().mean() / 86_400
-    assert days == pytest.approx(2.0, rel=0.15)
+    factor = pl.Series(world.truth.technique(complaints)).replace_strict(
+        {how.name: how.delay_factor for how in TECHNIQUES}
+    )
+    days = (complaints["known_at"] - complaints["time"]).dt.total_seconds() / 86_400
+    assert (days / factor).mean() == pytest.approx(2.0, rel=0.15)
+
+
+def half(rows):
+    return uniform("half", rows["request"])
+
+
+def test_a_blocked_payment_has_no_outcome_and_an_approved_one_goes_on_as_ever(play, policies):
+    spec = MarketplaceSpec(users=500, days=12, fraud_share=0.2, chargeback_delay_days=1.0)
+    everything = play(spec)
+    blocks = Threshold(half, 0.5, "block half")
+    events = play(spec, policies.usual | {"checkout": blocks})
+    paid, told = set(events["payment"]["request"]), set(events["chargeback"]["request"])
+    refused = events["decision"].filter(pl.col("action") == "block")["request"]
+    assert len(refused) > 1_000
+    assert told < paid
+    assert not set(refused) & paid
+    both = paid & set(everything["payment"]["request"])
+    assert told & both == set(everything["chargeback"]["request"]) & both
+
+
+def test_friendly_fraud_is_as_rare_as_the_spec_says_and_off_by_default(shop, play):
+    world, events = shop
+    assert not world.truth.friendly_fraud(events["payment"]).any()
+    spec = MarketplaceSpec(users=500, days=12, friendly_fraud_share=0.1, chargeback_delay_days=0.0)
+    world = Marketplace(spec)
+    events = play(world)
+    friendly = world.truth.friendly_fraud(events["payment"])
+    honest = ~world.truth.is_fraud(events["payment"])
+    assert friendly[honest].mean() == pytest.approx(0.1, abs=4 * 0.3 / honest.sum() ** 0.5)
+    assert not friendly[~honest].any()
+    complaints = set(events["chargeback"]["request"])
+    assert set(events["payment"].filter(friendly)["request"]) < complaints
+    assert not world.truth.never_complained(events["payment"].filter(friendly)).any()
+
+
+def test_disputes_of_more_than_everybody_are_an_error():
+    with pytest.raises(ValueError, match=r"friendly_fraud_share must be in \[0, 1\], got 1.5"):
+        MarketplaceSpec(friendly_fraud_share=1.5)
 
 
 def test_the_fraud_probability_is_calibrated(checkouts, shop):
@@ -66,8 +113,15 @@ def test_the_fraud_probability_is_calibrated(checkouts, shop):
         band = (likely >= low) & (likely < high)
         error = np.sqrt(likely[band].mean() * (1 - likely[band].mean()) / band.sum())
         assert fraud[band].mean() == pytest.approx(likely[band].mean(), abs=6 * error)  # bursts
-    assert roc_auc_score(fraud, likely) > 0.93
-    assert roc_auc_score(fraud, checkouts["amount"]) < 0.75
+    by_technique = world.truth.technique_probability(checkouts)
+    np.testing.assert_allclose(by_technique.sum(axis=1), likely)
+    for kind, how in enumerate(TECHNIQUES):
+        mine = world.truth.technique(checkouts) == how.name
+        assert by_technique[:, kind].sum() == pytest.approx(mine.sum(), abs=6 * mine.sum() ** 0.5)
+    assert roc_auc_score(fraud, likely) > 0.95
+    plain = checkouts.select("amount", night=pl.col("time").dt.hour() < 6)
+    for baseline in plain:
+        assert roc_auc_score(fraud, baseline) < 0.75
 
 
 def _with_history(checkouts, events):
@@ -119,32 +173,3 @@ def test_history_finds_fraud_until_the_shock_and_again_after_retraining(checkout
     assert retrained > after + 0.05
     plain = checkouts.filter(pl.col("day") < 40)
     assert 0.6 < roc_auc_score(plain["label"], plain["amount"]) < 0.75
-
-
-@pytest.mark.parametrize(
-    "clue",
-    [
-        pl.col("request"),
-        pl.col("request") % 2,
-        pl.col("request") % 1024,
-        pl.col("request") // 2**43,
-        pl.col("time").dt.microsecond(),
-        pl.col("time").dt.second(),
-        pl.col("device") % 1024,
-        pl.int_range(pl.len()) % 7,
-    ],
-    ids=str,
-)
-def test_ids_order_and_fractions_of_a_second_say_nothing_about_fraud(checkouts, clue):
-    direct = checkouts.sort("time", "event").filter(pl.col("session") == pl.col("request"))
-    score = direct.select(clue).to_series().to_numpy()
-    one_per_burst = (
-        direct.select(  # payments of a burst share their device: not independent
-            (pl.col("label") == 0) | pl.struct("user", "device").is_first_distinct()
-        )
-        .to_series()
-        .to_numpy()
-    )
-    fraud = direct["label"].to_numpy()[one_per_burst]
-    error = np.sqrt(1 / (12 * fraud.sum()))
-    assert roc_auc_score(fraud, score[one_per_burst]) == pytest.approx(0.5, abs=4 * error)

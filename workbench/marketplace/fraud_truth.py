@@ -63,11 +63,9 @@ class FraudTruth:
     """The answers about the frauds of one world.
 
     >>> from workbench.marketplace import Marketplace, MarketplaceSpec
-    >>> Marketplace(MarketplaceSpec()).truth.fraud_schedule["technique"].unique(maintain_order=True)
-    ... # doctest: +NORMALIZE_WHITESPACE
-    shape: (4,)
-    Series: 'technique' [str]
-    [ "stolen cards" "account takeover" "compromised seller" "card testing" ]
+    >>> truth = Marketplace(MarketplaceSpec()).truth
+    >>> truth.compromised_sellers["start"].dt.day().to_list(), truth.fraud_schedule.height
+    ([13], 8)
     """
 
     def __init__(self, fraudsters: Fraudsters):

@@ -16,7 +16,8 @@
   disputes a payment only where `spec.friendly_fraud_share` says so.
 
 Not modelled: thieves who learn a model's weak points, rings of victims, stolen cards that are
-abused after an honest payment at the compromised seller, a real look at when an account was used.
+abused after an honest payment at the compromised seller, a real look at when an account was used, a
+stolen account's profile that is changed before it is used.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ class Technique:
     spread: float  # standard deviation of the log amount
     delay_factor: float = 1.0  # times the spec's chargeback_delay_days
     never_factor: float = 1.0  # times the spec's never_complained_share
-    tries_again_share: float = 0.3  # of blocked payments whose thief has not given up
+    tries_again_share: float = 0.5  # of blocked payments whose thief has not given up
     changes_device_share: float = 0.5  # of the second tries
 
     def log_amount_mean(self, log_price: np.ndarray, basket: np.ndarray) -> np.ndarray:
