@@ -211,7 +211,8 @@ def test_a_technique_that_starts_later_changes_nothing_before(play):
     )  # fmt: skip
     assert early[0].equals(early[1])
     assert late[1].height > late[0].height
-    assert set(late[0]["request"]) < set(late[1]["request"])
+    both = set(late[0]["request"]) & set(late[1]["request"])
+    assert len(both) > 0.98 * late[0].height  # the others found a shelf that thieves had emptied
 
 
 def test_the_default_schedule_hands_out_every_fraud_of_every_day():

@@ -68,7 +68,7 @@ class Ledger:
     def due(self, now: int) -> dict[str, pl.DataFrame]:
         """Hand out the events known before `now` (microseconds), each once, ordered by time."""
         frames = defaultdict(list)
-        for (kind, names, words), parts in self._parts.items():
+        for (kind, names, words), parts in sorted(self._parts.items(), key=lambda each: each[0]):
             if not parts:
                 continue
             columns = {name: _together([part[name] for part in parts]) for name in names}

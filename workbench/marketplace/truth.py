@@ -18,6 +18,7 @@ from workbench.marketplace.fraud_truth import Checkouts, FraudTruth
 from workbench.marketplace.fraudsters import Fraudsters
 from workbench.marketplace.looking import Shown, examined_in_cascade
 from workbench.marketplace.luck import FIRST_BOT_SLOT, SLOTS, TURN_STEPS, Ids
+from workbench.marketplace.techniques import shares_by_day
 
 __all__ = ["Truth"]
 
@@ -62,11 +63,11 @@ class Truth:
     def shock_days(self) -> list[int]:
         """Days on which something jumps at midnight, counted from 0.
 
-        Shocks of people and prices, and techniques that take over at least half of the frauds.
+        Shocks of people and prices, and techniques that gain at least half of the frauds overnight.
         """
-        days = {shock.day for shock in self._spec.all_shocks}
-        later = (run for run in self._spec.fraud_schedule if run.start_day > 0)
-        return sorted(days | {run.start_day for run in later if run.share >= 0.5})
+        shares = shares_by_day(self._spec.fraud_schedule, self._spec.days)
+        taken_over = 1 + np.flatnonzero((np.diff(shares, axis=0) >= 0.5).any(axis=1))
+        return sorted({shock.day for shock in self._spec.all_shocks} | set(taken_over.tolist()))
 
     @property
     def shock_times(self) -> list[datetime]:
