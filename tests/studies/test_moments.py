@@ -50,14 +50,14 @@ def test_groups_are_drawn_whole():
 
 
 def test_the_top_share_by_hand():
-    counts = np.array([[5, 0, 3, 1, 1, 0], [1, 1, 1, 1, 0, 0]])
+    counts = np.array([[5, 0, 3, 1, 1, 0], [1, 1, 1, 1, 0, 0]], np.uint32)
     assert top_shares(counts, 0.5).tolist() == [0.8, 0.5]
     assert top_shares(counts, 0.01).tolist() == [0.5, 0.25]  # at least one
 
 
 def test_a_planted_zipf_exponent_is_recovered_in_any_order():
     counts = RNG.multinomial(200_000, (w := np.arange(1, 301) ** -1.3) / w.sum(), size=3)
-    found = zipf_exponents(RNG.permuted(counts, axis=1))
+    found = zipf_exponents(RNG.permuted(counts, axis=1).astype(np.uint32))
     assert found == pytest.approx([1.3] * 3, abs=0.02)
 
 
@@ -73,6 +73,15 @@ def test_a_weekday_that_comes_more_often_counts_no_more():
     assert found["weekdays of rows"][0] == pytest.approx([1 / 7] * 7)
     assert found["hours of rows"][0] == pytest.approx([1 / 24] * 24)
     assert found["days without rows, share"].tolist() == [0.0] * 21
+
+
+def test_a_month_seen_twice_or_by_half_counts_as_one():
+    time = pl.datetime_range(
+        pl.datetime(2025, 12, 1), pl.datetime(2026, 12, 8, 23), "1h", eager=True
+    )
+    day = (time.dt.date() - time.dt.date().min()).dt.total_days()
+    found = calendar_moments(pl.DataFrame({"time": time, "day": day}), "rows", draws=20, seed=0)
+    assert found["months of rows"][0] == pytest.approx([1 / 12] * 12, abs=1e-3)
 
 
 def test_closed_days_and_weeks_of_different_size_by_hand():

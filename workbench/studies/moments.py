@@ -14,6 +14,8 @@ resample of people makes popularity look steeper than it is.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import polars as pl
 
@@ -115,9 +117,9 @@ def top_shares(counts: np.ndarray, share: float) -> np.ndarray:
     >>> top_shares(np.array([[6, 1, 1, 1, 1, 0]]), 0.2).tolist()
     [0.6]
     """
-    ordered = -np.sort(-counts, axis=1)
+    ordered = -np.sort(-np.asarray(counts, float), axis=1)
     top = np.maximum(np.round((ordered > 0).sum(axis=1) * share), 1).astype(int)
-    passed = np.cumsum(ordered, axis=1, dtype=float)
+    passed = np.cumsum(ordered, axis=1)
     return passed[np.arange(len(counts)), top - 1] / passed[:, -1]
 
 
@@ -142,7 +144,7 @@ def zipf_exponents(counts: np.ndarray) -> np.ndarray:
     >>> zipf_exponents(np.stack([1e6 * ranks**-0.8, 1e6 / ranks])).round(3).tolist()
     [0.8, 1.0]
     """
-    ordered = -np.sort(-counts, axis=1).astype(float)
+    ordered = -np.sort(-np.asarray(counts, float), axis=1)
     log_rank = np.log(np.arange(1, ordered.shape[1] + 1))
     seen, total = ordered > 0, ordered.sum(axis=1)
     observed = ordered @ log_rank / total
@@ -183,8 +185,8 @@ def calendar_moments(rows: pl.DataFrame, of: str, *, draws: int, seed: int) -> M
     Returns
     -------
     dict of str to np.ndarray
-        A weekday's share is that of its mean day, so a span need not be whole weeks; months only
-        if at least 360 days were seen, the spread of weeks if at least 28.
+        A weekday's or month's share is that of its mean day, so a span need not be whole weeks or
+        years; months only if at least 360 days were seen, the spread of weeks if at least 28.
 
     Examples
     --------
@@ -212,7 +214,11 @@ def calendar_moments(rows: pl.DataFrame, of: str, *, draws: int, seed: int) -> M
         f"days without {of}, share": days @ (np.bincount(day, minlength=span) == 0) / span,
     }
     if span >= 360:
-        moments[f"months of {of}"] = shares(days @ _table(day, month, span, 12))
+        start = rows["time"][0].date() - timedelta(days=int(day[0]))
+        dates = pl.date_range(start, start + timedelta(days=span - 1), eager=True)
+        in_month = np.eye(12)[dates.dt.month().to_numpy() - 1]
+        by_month = days @ _table(day, month, span, 12) / np.maximum(days @ in_month, 1)
+        moments[f"months of {of}"] = shares(by_month)
     if span >= 28:
         counts = np.bincount(day // 7, minlength=span // 7)[: span // 7]
         weeks = _all_of(len(counts), draws, seed)[:, counts > 0]
