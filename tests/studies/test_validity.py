@@ -4,14 +4,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from workbench.cli import main
 from workbench.events import EventLog
 from workbench.marketplace import Marketplace, MarketplaceSpec
 from workbench.studies import validity
 from workbench.studies.validity import CardSpec, Record, validity_card, world_card
 
 DAYS, FAST = 42, CardSpec(draws=40)
-ZIPF = np.arange(1, 401) ** -0.7
 
 
 def shop(seed=0, *, exponent=0.7, hour=14.0, dearer=1.0, lines=12_000) -> dict[str, pl.DataFrame]:
@@ -58,10 +56,6 @@ def cards(seed=0, *, frauds=0.02, dearer=2.0, rows=20_000) -> dict[str, pl.DataF
 def card(world, real, **settings):
     records = [Record(name=name, events=events) for name, events in real.items()]
     return validity_card(Record(name="world", events=world), records, spec=FAST, **settings)
-
-
-def others(drawn) -> set[str]:
-    return {line.moment for line in drawn if line.verdict != "like"}
 
 
 def test_a_log_is_like_itself_in_every_line():
@@ -170,6 +164,25 @@ def test_pandas_tables_give_the_same_card():
     assert card(pandas, {"real": real}).table.equals(card(world, {"real": real}).table)
 
 
+def test_ids_may_be_words():
+    world = shop() | cards()
+    words = {
+        kind: frame.with_columns(
+            pl.col(sorted({"user", "item", "request"} & {*frame.columns})).cast(str)
+        )
+        for kind, frame in world.items()
+    }
+    assert {line.verdict for line in card(words, {"real": world})} == {"like"}
+
+
+def test_three_payments_make_a_card_that_is_sure_of_little():
+    days = pl.duration(days=pl.Series([0, 8, 20]))
+    few = cards()["payment"].head(3).with_columns(time=pl.col("time").min() + days)
+    drawn = card({"payment": few}, {"real": cards()})
+    assert drawn["amount of a payment, log-sd"].sure is False
+    assert drawn["payments per payer and 30 days"].verdict == "other"
+
+
 def test_the_order_of_rows_does_not_matter():
     world, real = shop(seed=1) | cards(seed=1), {"real": shop(seed=2) | cards(seed=2)}
     mixed = {kind: frame.sample(fraction=1, shuffle=True, seed=3) for kind, frame in world.items()}
@@ -221,43 +234,6 @@ def world(tmp_path_factory):
 def _small(folder):
     played = Marketplace(MarketplaceSpec(users=500, items=100, days=21, fraud_share=0.05))
     return played, EventLog(folder, clock=played.clock)
-
-
-@pytest.mark.usefixtures("real_data")
-def test_the_real_sets_have_the_moments_they_are_known_for():
-    records, few = validity.public_records(), CardSpec(draws=20)
-    drawn = validity_card(records[1], records, spec=few)
-    assert {line.verdict for line in drawn if line.against == "cards"} == {"like"}
-    shop_lines = [line for line in drawn if line.against == "online-retail"]
-    assert {line.verdict for line in shop_lines} == {"not modelled", "no data"}
-    assert [line.moment for line in shop_lines if line.verdict == "no data"] == [
-        "months of baskets"
-    ]
-    assert drawn["lines without a customer, share"].real == pytest.approx(0.2022, abs=1e-4)
-    assert drawn["returned lines, share"].real == pytest.approx(9_583 / 509_306, abs=1e-6)
-    assert drawn["buyers who come back, share"].real == pytest.approx(0.670, abs=1e-3)  # a year
-    assert drawn["weekdays of baskets"].real == 4  # Thursday
-    assert drawn["hours of baskets"].real == 12  # in London
-    share = drawn["payments complained of, share"].real
-    assert share == pytest.approx(6_845 / 872_795, rel=0.05)
-    assert "SIMULATED" in repr(drawn)
-
-
-@pytest.mark.usefixtures("real_data")
-def test_the_command_prints_the_card_and_keeps_the_log_only_where_told(tmp_path, capsys):
-    small = ["--days", "15", "--scale", "0.05", "--out", str(tmp_path / "log")]
-    assert main(["world", "--card", *small]) == 0
-    page = capsys.readouterr().out
-    assert "payment" in EventLog(tmp_path / "log").kinds
-    assert "250 users" in page
-    assert all(f"/ {name}" in page for name in ("online-retail", "cards"))
-    assert "frauds, true share" in page
-    assert max(map(len, page.splitlines())) <= 90
-    assert main(["world", "--card", *small]) == 1
-    assert "holds a log already" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        main(["world"])
-    assert "--out" in capsys.readouterr().err
 
 
 SHORT = shop()["purchase"].filter(pl.col("time") < pl.datetime(2026, 1, 12, time_zone="UTC"))

@@ -75,11 +75,13 @@ def _amounts(payments: pl.DataFrame, drawn) -> Moments:
     mean = pl.col("log").mean().over("user")
     own = paid.select("user", log=pl.Series(log)).select(mean).to_series().to_numpy()
     total = groups.deviation(log)
+    with np.errstate(invalid="ignore"):  # one amount only: no variance to share
+        between = (groups.deviation(own) / total) ** 2
     return {
         "amount of a payment, median": middle,
         "amount of a payment, log-sd": total,
         "amount of a payment, p99 / median": top / middle,
-        "log-amount variance between payers": (groups.deviation(own) / total) ** 2,
+        "log-amount variance between payers": between,
     }
 
 

@@ -120,7 +120,8 @@ def top_shares(counts: np.ndarray, share: float) -> np.ndarray:
     ordered = -np.sort(-np.asarray(counts, float), axis=1)
     top = np.maximum(np.round((ordered > 0).sum(axis=1) * share), 1).astype(int)
     passed = np.cumsum(ordered, axis=1)
-    return passed[np.arange(len(counts)), top - 1] / passed[:, -1]
+    with np.errstate(invalid="ignore"):  # a resample without any is NaN, here and below
+        return passed[np.arange(len(counts)), top - 1] / passed[:, -1]
 
 
 def zipf_exponents(counts: np.ndarray) -> np.ndarray:
@@ -146,12 +147,10 @@ def zipf_exponents(counts: np.ndarray) -> np.ndarray:
     """
     ordered = -np.sort(-np.asarray(counts, float), axis=1)
     log_rank = np.log(np.arange(1, ordered.shape[1] + 1))
-    seen, total = ordered > 0, ordered.sum(axis=1)
-    observed = ordered @ log_rank / total
+    seen, observed = ordered > 0, shares(ordered) @ log_rank
     exponent = np.full(len(ordered), 0.5)
     for _ in range(20):
-        likely = np.exp(-exponent[:, None] * log_rank) * seen
-        likely /= likely.sum(axis=1, keepdims=True)
+        likely = shares(np.exp(-exponent[:, None] * log_rank) * seen)
         mean = likely @ log_rank
         variance = likely @ log_rank**2 - mean**2
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -163,12 +162,13 @@ def zipf_exponents(counts: np.ndarray) -> np.ndarray:
 
 
 def shares(counts: np.ndarray) -> np.ndarray:
-    """Each row divided by its sum, shape as given.
+    """Each row divided by its sum, shape as given; NaN where that is 0.
 
     >>> shares(np.array([[1, 3]])).tolist()
     [[0.25, 0.75]]
     """
-    return counts / counts.sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        return counts / counts.sum(axis=1, keepdims=True)
 
 
 def calendar_moments(rows: pl.DataFrame, of: str, *, draws: int, seed: int) -> Moments:
@@ -223,8 +223,8 @@ def calendar_moments(rows: pl.DataFrame, of: str, *, draws: int, seed: int) -> M
         counts = np.bincount(day // 7, minlength=span // 7)[: span // 7]
         weeks = _all_of(len(counts), draws, seed)[:, counts > 0]
         log = np.log(counts[counts > 0])
-        total = weeks.sum(axis=1)
-        variance = weeks @ log**2 / total - (weeks @ log / total) ** 2
+        weeks = shares(weeks)
+        variance = weeks @ log**2 - (weeks @ log) ** 2
         moments[f"weekly {of}, log-sd"] = np.sqrt(np.maximum(variance, 0))
     return moments
 

@@ -78,7 +78,7 @@ class ValidityCard:
         What the sets are, and what was done to them.
     spec : CardSpec
     curves : pl.DataFrame
-        What a chart draws: `curve`, `of` (which log), `x`, `y`.
+        What `workbench.widgets.validity.chart` draws: `curve`, `of` (which log), `x`, `y`.
     """
 
     title: str
@@ -165,8 +165,14 @@ def _summary(draws: np.ndarray | None) -> tuple[float | None, float | None, floa
     if draws.ndim == 2:
         peak = int(draws[0].argmax())
         return float(peak if draws.shape[1] == 24 else peak + 1), None, None
-    value, half = float(draws[0]), _Z * float(np.nanstd(draws[1:]))
+    value, half = float(draws[0]), _Z * _spread(draws)
     return value, max(value - half, 0.0), value + half  # no moment here is below 0
+
+
+def _spread(draws: np.ndarray) -> float:
+    """Standard deviation of the resamples in which the moment exists."""
+    known = draws[1:][np.isfinite(draws[1:])]
+    return float(known.std()) if known.size else 0.0
 
 
 def _ratio(world: np.ndarray, real: np.ndarray) -> tuple[float, float | None, float | None]:
@@ -175,7 +181,7 @@ def _ratio(world: np.ndarray, real: np.ndarray) -> tuple[float, float | None, fl
         return (1.0 if mine == 0 else float("inf")), None, None
     if mine == 0:
         return 0.0, None, None
-    relative = np.hypot(np.nanstd(world[1:]) / mine, np.nanstd(real[1:]) / theirs)
+    relative = np.hypot(_spread(world) / mine, _spread(real) / theirs)
     factor = float(np.exp(min(_Z * relative, 20.0)))
     return mine / theirs, mine / theirs / factor, mine / theirs * factor
 
@@ -183,7 +189,7 @@ def _ratio(world: np.ndarray, real: np.ndarray) -> tuple[float, float | None, fl
 def _distance(world: np.ndarray, real: np.ndarray) -> tuple[float, float, float]:
     """Total variation: half the sum of the absolute differences, in [0, 1]."""
     apart = np.abs(world - real).sum(axis=1) / 2
-    half = _Z * float(np.nanstd(apart[1:]))
+    half = _Z * _spread(apart)
     return float(apart[0]), max(float(apart[0]) - half, 0.0), min(float(apart[0]) + half, 1.0)
 
 
