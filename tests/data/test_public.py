@@ -75,6 +75,22 @@ def test_guests_are_nobody_else_and_come_once():
     )
 
 
+def test_what_the_assumptions_say_about_the_web_shop_is_so():
+    lines, events = public.table("online-retail"), public.events("online-retail")
+    web = lines.filter((pl.col("StockCode") == "DOT").any().over("Invoice"))
+    sizes = web.group_by("Invoice").len()["len"]
+    assert (len(sizes), sizes.max(), web["Quantity"].median()) == (736, 675, 1)
+    assert web["Customer ID"].null_count() == web.height
+    assert web.height / lines["Customer ID"].null_count() > 0.85
+    purchase = events["purchase"]
+    prices = purchase.group_by("item", "guest").agg(pl.col("price").median())
+    both = prices.pivot(on="guest", index="item", values="price").drop_nulls()
+    assert (both["true"] / both["false"]).median() == pytest.approx(2.0, abs=0.01)
+    assert purchase.filter(pl.col("item").str.starts_with("GIFT_0001_")).height == 46
+    first = events["listing"].unique("item", keep="first", maintain_order=True)
+    assert first.join(purchase.filter("guest"), on="event", how="semi").height == 997
+
+
 def test_no_purchase_is_free_or_negative_and_no_refund_takes_money():
     events = public.events("online-retail")
     for kind in ("purchase", "refund"):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from workbench.widgets import two_clocks
+from workbench.widgets import two_clocks, validity
 from workbench.widgets.lines import lines
 from workbench.widgets.picture import VEGA_LITE
 
@@ -44,3 +44,30 @@ def test_a_picture_carries_a_specification_a_drawing_and_words():
     assert bundle["image/svg+xml"].startswith("<svg")
     assert bundle["text/plain"] == "<Picture: 2 rows>"
     assert picture._display_() is picture.chart
+
+
+CURVES = pl.DataFrame(
+    {
+        "curve": ["popularity"] * 4 + ["hours of baskets"] * 2,
+        "of": ["world", "world", "shop", "shop", "world", "world"],
+        "x": [0.1, 1.0, 0.1, 1.0, 9.0, 10.0],
+        "y": [0.6, 1.0, 0.5, 1.0, 0.3, 0.7],
+    }
+)
+
+
+def test_a_panel_has_a_line_per_log_and_is_drawn_where_two_can_be_compared():
+    spec = validity.chart(CURVES).chart.to_dict()
+    assert [panel["title"] for panel in spec["concat"]] == ["popularity"]
+    assert spec["concat"][0]["encoding"]["color"]["scale"]["domain"] == ["world", "shop"]
+    chosen = validity.chart(CURVES, ["hours of baskets", "popularity"]).chart.to_dict()
+    assert [panel["title"] for panel in chosen["concat"]] == ["hours of baskets", "popularity"]
+
+
+def test_curves_that_are_not_there_are_refused_by_name():
+    with pytest.raises(ValueError, match=r"no column \['y'\]"):
+        validity.chart(CURVES.drop("y"))
+    with pytest.raises(ValueError, match=r"got \['months'\]"):
+        validity.chart(CURVES, ["months"])
+    with pytest.raises(ValueError, match=r"got \[\]"):
+        validity.chart(CURVES.filter(pl.col("of") == "world"))

@@ -29,14 +29,19 @@ ASSUMPTIONS = (
     "Amounts are pounds: quantity x price of one. A refund's is what was given back, positive; an "
     "adjustment's keeps its sign.",
     "20.5 % of the lines name no customer. Sold goods and refunds among them get one guest per "
-    "invoice: user = -invoice number, guest = true; filter by ~guest for customers.",
+    "invoice: user = -invoice number, guest = true; filter by ~guest for customers. A guest is no "
+    "person: 736 invoices, those with DOTCOM POSTAGE, look like bundled orders of the web shop: "
+    "up to 675 lines, most of one unit, at about twice the price.",
     "Stock codes are trimmed and in capitals: 85123a is 85123A.",
     "A line is no sale but an adjustment when its price is 0 or less or its code is none of goods: "
-    "postage, fees, manual entries, discounts, samples, corrections, bad debt, tests.",
+    "postage, fees, manual entries, discounts, samples, corrections, bad debt, tests. Gift "
+    "vouchers (GIFT_0001_…, 46 lines) count as goods.",
     "Equal lines of one invoice (6,865 repeat an earlier one) are separate purchases.",
-    "A refund's request is its own credit note: the data does not say which invoice it takes back.",
+    "A refund's request is its own credit note: the data does not say which invoice it takes back. "
+    "What is taken back stays a purchase, also when it was a typing error.",
     "A listing is an item's first sale, then a day's first sale to a named customer at another "
-    "price than was listed last; a discount for a large quantity looks like a new price.",
+    "price than was listed last; a discount for a large quantity looks like a new price. 997 items "
+    "first sell to a guest: their first listing is the web shop's price.",
 )
 
 _WHAT = {

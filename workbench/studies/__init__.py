@@ -6,5 +6,6 @@ world has one, comes in through that argument and through nothing else.
     fraud_loop       rule ─► log ─► late labels ─► model ─► A/B ─► alarm ─► retrained
     purchase_loop    what will this customer buy next, replayed on an invoice log
     both_worlds      the true effect of a policy: the same people and luck, once under each
+    validity         how like real shops and cards is a world, and what does it not model?
     scorecard        the closing table: measured, interval, baseline, truth
 """

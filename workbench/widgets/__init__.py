@@ -2,4 +2,5 @@
 
 two_clocks    what is known of each day's payments, as the calendar moves
 lines         one quantity over days, with marks where something happened
+validity      how sales spread over items and hours, in a world and in real data
 """
