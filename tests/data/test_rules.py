@@ -94,10 +94,10 @@ def test_silence_is_judged_by_the_same_hours_of_other_days():
 def test_rows_that_come_seldom_are_judged_by_the_longest_gap():
     every_four_hours = np.tile(np.r_[1, np.zeros(239, int)], 6 * 10)
     assert freshness(every_four_hours) == []
-    still = np.r_[every_four_hours, np.zeros(240, int)]
+    still = np.r_[every_four_hours, np.zeros(230, int)]
     assert freshness(still) == []
     assert severities(freshness(np.r_[still, np.zeros(60, int)])) == ["error"]
-    assert freshness(still[: 1440 + 240]) == [], "six rows are too few to judge by"
+    assert freshness(still[: 1440 + 230]) == [], "six rows are too few to judge by"
 
 
 def test_an_event_that_came_twice_is_an_error_and_equal_rows_are_counted():

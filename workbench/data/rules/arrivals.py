@@ -66,10 +66,10 @@ def freshness(minutes: np.ndarray, live_days: int = 1) -> list[Finding]:
 
     Notes
     -----
-    Of each live day the longest silence is taken, and the one that lasts until now. It is a finding
-    if, on each earlier day (each of the same weekday, where there are four), the same stretch had
-    20 minutes or more in which rows came. So is a silence until now that is twice as long as any
-    before, for rows that come too seldom to have hours.
+    A silence is a finding if, on each earlier day (on each of the same weekday, where there are
+    four), the same stretch had 20 minutes or more in which rows came; of each live day the worst is
+    named. So is a silence until now that is twice as long as any before, for rows that come too
+    seldom to have hours.
 
     Examples
     --------
@@ -83,43 +83,41 @@ def freshness(minutes: np.ndarray, live_days: int = 1) -> list[Finding]:
     usual = minutes[: len(minutes) - live_days * DAY]
     if len(usual) < DAY or usual.sum() < FEW:
         return []
-    longest, found = _longest(usual)[1], []
+    found = []
     for day in range(live_days):
         end = len(minutes) - day * DAY
-        begin, span = _longest(minutes[end - DAY : end])
-        silences = [(end - DAY + begin, span, False)]
-        if day == 0 and minutes[-1] == 0:
+        fewest, begin, span = max(
+            (_busy_minutes(minutes, end - DAY + begin, span, live_days), end - DAY + begin, span)
+            for begin, span in [*_silences(minutes[end - DAY : end]), (0, 0)]
+        )
+        until_now = day == 0 and begin + span == end and span > 0
+        had = f"the same hours had rows in {fewest:,} minutes or more"
+        if fewest < BUSY and day == 0:
             span = int(np.argmax(minutes[::-1] > 0)) if minutes.any() else len(minutes)
-            silences.insert(0, (end - min(span, live_days * DAY), span, True))
-        for begin, span, until_now in silences:
-            fewest = _busy_minutes(minutes, begin, min(span, live_days * DAY), live_days)
-            if fewest >= BUSY:
-                had = f"the same hours had rows in {fewest:,} minutes or more"
-            elif until_now and span > 2 * max(longest, 5):
-                had = f"the longest gap before was {longest / 60:.2g} h"
-            else:
-                continue
-            ago = "until now" if until_now else f"until {(end - begin - span) / 60:.2g} h before"
-            ago += f" the end of day {day} before now" if not until_now else ""
-            evidence = f"nothing for {span / 60:.2g} h {ago}; {had}"
-            severity = "error" if until_now or fewest >= 3 * BUSY else "warning"
-            found.append(Finding("freshness", severity, evidence, 0, where=pl.lit(False)))
-            break
+            longest = max((gap for _, gap in _silences(usual)), default=0)
+            until_now = span > 2 * max(longest, 5)
+            had = f"the longest gap before was {longest / 60:.2g} h"
+        if fewest < BUSY and not until_now:
+            continue
+        ago = (end - begin - span) / 60
+        when = "until now" if until_now else f"until {ago:.2g} h before the end of day {day}"
+        severity = "error" if until_now or fewest >= 3 * BUSY else "warning"
+        evidence = f"nothing for {span / 60:.2g} h {when}; {had}"
+        found.append(Finding("freshness", severity, evidence, 0, where=pl.lit(False)))
     return found
 
 
-def _longest(minutes: np.ndarray) -> tuple[int, int]:
-    """Where the longest run of empty minutes begins, and how long it is."""
+def _silences(minutes: np.ndarray) -> list[tuple[int, int]]:
+    """Where each run of empty minutes begins, and how long it is."""
     turns = np.diff(np.r_[False, minutes == 0, False].astype(np.int8))
     starts, ends = np.flatnonzero(turns == 1), np.flatnonzero(turns == -1)
-    if not len(starts):
-        return 0, 0
-    most = int(np.argmax(ends - starts))
-    return int(starts[most]), int(ends[most] - starts[most])
+    return list(zip(starts.tolist(), (ends - starts).tolist(), strict=True))
 
 
 def _busy_minutes(minutes: np.ndarray, begin: int, span: int, live_days: int) -> int:
     """The fewest minutes with rows in the same stretch of earlier days; 0 without such days."""
+    if span < BUSY:
+        return 0
     total = np.r_[0, np.cumsum(minutes > 0)]
     back = np.arange(live_days, len(minutes) // DAY + 1) * DAY
     back = back[begin - back >= 0]

@@ -28,8 +28,8 @@ def distribution(live: pl.DataFrame, reference: pl.DataFrame) -> list[Finding]:
 
     What two samples of one source have by chance [1]_ is taken off that index (PSI). The rest must
     also be twice what the worst day of the reference had against all of them (of an error: four
-    times), so that weekdays, sales and noise that were always there are no news. Numbers are compared in 16
-    bins of equal share, words and truth values by value.
+    times), so that weekdays, sales and noise that were always there are no news. Numbers are
+    compared in 16 bins of equal share, words and truth values by value.
 
     References
     ----------
