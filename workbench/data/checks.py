@@ -217,7 +217,7 @@ def _contents(windows: Windows) -> list[Finding]:
         told = {(check, each.column) for each in found for check in EXPLAINS.get(each.check, ())}
         found += [each for each in rule(live, reference) if (each.check, each.column) not in told]
     for rule in COMPLETE_RULES:
-        found += rule(live, windows.twin)
+        found += rule(live, windows.complete)
     if windows.older is not None and "event" in live.columns:
         found += rules.resent(live, windows.older)
     return found

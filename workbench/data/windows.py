@@ -60,6 +60,11 @@ class Windows:
     source: pl.LazyFrame
 
     @property
+    def complete(self) -> pl.DataFrame:
+        """Rows before the live ones of which none is left out: all of them, or the twin."""
+        return self.reference if self.reference.height == self.reference_rows else self.twin
+
+    @property
     def rows_by_day(self) -> dict[int, int]:
         """Rows by day, counted back from `at`: day 0 is the 24 hours before it."""
         return dict(enumerate(self.minutes.reshape(-1, 1440).sum(axis=1)[::-1].tolist()))
