@@ -6,6 +6,7 @@ The environment, `.venv-peers`, is built from `peers.txt` on first use: by uv, i
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -85,10 +86,9 @@ def peer_python(environment: Path = ROOT / ".venv-peers") -> Path:
     python, built = environment / "bin" / "python", environment / "peers.txt"
     if built.exists() and built.read_text(encoding="utf-8") == PINS.read_text(encoding="utf-8"):
         return python
+    shutil.rmtree(environment, ignore_errors=True)
     uv = [sys.executable, "-m", "uv"]
-    subprocess.run(
-        [*uv, "venv", "-q", "--clear", "--python", sys.executable, environment], check=True
-    )
+    subprocess.run([*uv, "venv", "-q", "--python", sys.executable, environment], check=True)
     install = ["pip", "install", "-q", "--no-deps", "--python", python, "-r", PINS]
     subprocess.run([*uv, *install], check=True)
     built.write_text(PINS.read_text(encoding="utf-8"), encoding="utf-8")
