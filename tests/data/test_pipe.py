@@ -157,7 +157,7 @@ def record():
 def test_a_replay_runs_through_the_pipe_and_the_door_sees_it(record, tmp_path):
     start = START + timedelta(days=5)
     faults = [
-        FAULTS["number as text"].at("medium", start=start),
+        FAULTS["number as text"].at("medium", start=start, end=start + timedelta(days=2)),
         FAULTS["retried"].at("medium"),
         FAULTS["late arrival"].at("small", end=start),
     ]
