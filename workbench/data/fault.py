@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from workbench.assign import uniform
-from workbench.data.broken import MECHANISMS
+from workbench.data.mechanisms import MECHANISMS
 
 __all__ = ["LEVELS", "Fault", "nothing_touched"]
 
@@ -35,7 +35,7 @@ class Fault:
     summary : str
         One line for people.
     how : str
-        A key of `workbench.data.broken.MECHANISMS`, which says what `magnitude` and `value` mean.
+        A key of `workbench.data.mechanisms.MECHANISMS`, which says what `magnitude` and `value` mean.
     kind, column : str
         What is broken; no column where whole rows are.
     magnitude : float
