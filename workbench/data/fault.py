@@ -35,7 +35,7 @@ class Fault:
     summary : str
         One line for people.
     how : str
-        A key of `workbench.data.mechanisms.MECHANISMS`, which says what `magnitude` and `value` mean.
+        A key of `workbench.data.mechanisms.MECHANISMS`: what `magnitude` and `value` mean.
     kind, column : str
         What is broken; no column where whole rows are.
     magnitude : float

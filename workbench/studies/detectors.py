@@ -1,0 +1,74 @@
+"""Who watches a log: the checks, and the two that need no data, always-fire and never-fire.
+
+A detector takes many looks at once (so that one may start a program for all of them) and returns
+the alarms of each, in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from workbench.data import checks
+
+__all__ = ["Alarm", "Detector", "Look", "always_fire", "checks_of_a_kind", "never_fire"]
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One thing that rings: for which kind, what for, about which column (None: the table)."""
+
+    kind: str
+    check: str
+    severity: str = "error"
+    column: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A log at a moment: all rows known before `at`, by kind.
+
+    `kind` is the one to look at; None is all of them. `world` numbers the shop.
+    """
+
+    world: int
+    kind: str | None
+    at: datetime
+    events: Mapping[str, pl.DataFrame]
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds to look at."""
+        return [*self.events] if self.kind is None else [self.kind]
+
+
+Detector = Callable[[Sequence[Look]], list[list[Alarm]]]
+
+
+def checks_of_a_kind(looks: Sequence[Look]) -> list[list[Alarm]]:
+    """`checks.report` of each kind by itself, the last day against four weeks.
+
+    That there is too little to judge by is no alarm.
+    """
+    return [
+        [
+            Alarm(kind, found.check, found.severity, getattr(found, "column", None))
+            for kind in look.kinds
+            for found in checks.report(look.events[kind], kind, at=look.at).findings
+            if found.check != "reference"
+        ]
+        for look in looks
+    ]
+
+
+def always_fire(looks: Sequence[Look]) -> list[list[Alarm]]:
+    """An error about everything, every day: it misses nothing and says nothing."""
+    return [[Alarm(kind, "always") for kind in look.kinds] for look in looks]
+
+
+def never_fire(looks: Sequence[Look]) -> list[list[Alarm]]:
+    """Nothing, ever: no false alarm."""
+    return [[] for _ in looks]
