@@ -28,7 +28,7 @@ def test_steady_data_gives_an_empty_report_that_passes():
     assert found.raise_if_failed() is found
     assert (found.live_rows, found.reference_rows) == (144, 28 * 144)
     assert repr(found).endswith("nothing found")
-    assert found.table.columns == ["check", "severity", "evidence", "rows"]
+    assert found.table.columns == ["check", "severity", "column", "evidence", "rows", "kind"]
 
 
 def test_a_failed_report_stops_with_its_own_text():

@@ -12,6 +12,8 @@ from workbench.data.rules import (
     freshness,
     label_delay,
     new_categories,
+    ranges,
+    schema,
     units,
     volume,
 )
@@ -36,8 +38,8 @@ def test_nan_is_missing_and_a_column_that_is_gone_is_an_error():
     before = pl.DataFrame({"amount": [1.0] * 100, "place": ["Bern"] * 100})
     (nan,) = completeness(before.with_columns(amount=pl.lit(float("nan"))), before)
     assert (nan.severity, nan.rows) == ("error", 100)
-    (gone,) = completeness(before.drop("place"), before)
-    assert gone.evidence == "place: the column is gone"
+    (gone,) = schema(before.drop("place"), before)
+    assert (gone.severity, gone.evidence) == ("error", "place: the column is gone")
 
 
 def test_a_share_of_nulls_that_was_always_there_is_no_news():
@@ -73,12 +75,29 @@ def test_small_counts_move_by_chance():
     assert sum(map(bool, found)) <= 4
 
 
-def test_silence_is_judged_by_the_longest_gap():
-    every_hour = pl.Series([NOON - timedelta(hours=hour) for hour in range(1, 30)])
-    assert freshness(every_hour, NOON) == []
-    assert severities(freshness(every_hour, NOON + timedelta(minutes=50))) == ["warning"]
-    assert severities(freshness(every_hour.reverse(), NOON + timedelta(hours=5))) == ["error"]
-    assert freshness(every_hour.head(9), NOON + timedelta(days=9)) == [], "too few to judge"
+def test_silence_is_judged_by_the_same_hours_of_other_days():
+    day = np.r_[np.zeros(480, int), np.full(720, 2), np.zeros(240, int)]  # open from 8 to 20
+    weeks = np.tile(day, 15)
+    assert freshness(weeks) == []
+    assert freshness(weeks[:-1440]) == [], "closed since eight"
+    late = weeks[: -1440 + 600].copy()  # at ten, after two hours of trade
+    assert freshness(late) == []
+    late[-30:] = 0
+    assert severities(freshness(late)) == ["error"]
+    outage = weeks.copy()
+    outage[-840:-600] = 0  # and then it went on
+    (found,) = freshness(outage)
+    assert found.severity == "error"
+    assert "until 10 h before the end of day 0" in found.evidence
+
+
+def test_rows_that_come_seldom_are_judged_by_the_longest_gap():
+    every_four_hours = np.tile(np.r_[1, np.zeros(239, int)], 6 * 10)
+    assert freshness(every_four_hours) == []
+    still = np.r_[every_four_hours, np.zeros(230, int)]
+    assert freshness(still) == []
+    assert severities(freshness(np.r_[still, np.zeros(60, int)])) == ["error"]
+    assert freshness(still[: 1440 + 230]) == [], "six rows are too few to judge by"
 
 
 def test_an_event_that_came_twice_is_an_error_and_equal_rows_are_counted():
@@ -119,10 +138,11 @@ def test_days_that_differ_among_themselves_raise_no_alarm():
 
 def test_values_beyond_the_range_warn():
     before = pl.DataFrame({"amount": np.linspace(1, 100, 1_000)})
-    live = pl.DataFrame({"amount": [50.0] * 90 + [-5.0] * 10})
-    (found,) = units(live, before)
+    live = pl.DataFrame({"amount": [50.0] * 90 + [500.0] * 10})
+    (found,) = ranges(live, before)
     assert (found.severity, found.rows) == ("warning", 10)
     assert found.evidence == "amount: 10 % beyond 1 to 100"
+    assert live.filter(found.where).height == 10
 
 
 def test_new_words_are_named_and_rare_ones_are_expected():

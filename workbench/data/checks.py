@@ -5,92 +5,73 @@
                   reference                  live    at
 
 Windows go by when rows arrived (`known_at`), so that a label that comes three weeks late is judged
-when it comes. Each check is a pure function in `workbench.data.rules`; `report` runs them all.
+when it comes. Each check is a pure function in `workbench.data.rules`; `report` runs them on one
+kind, `report_log` on all kinds of a log and on what they say about each other, `compare` on two
+frames. `example` has a sound and a broken table for every check.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import polars as pl
 
-from workbench.data.rules import (
-    Finding,
-    completeness,
-    duplicates,
-    freshness,
-    label_delay,
-    new_categories,
-    units,
-    volume,
+from workbench.data import rules
+from workbench.data.broken import example
+from workbench.data.report import CheckError, Report
+from workbench.data.rules import Finding
+from workbench.data.rules.finding import ENOUGH, clock_of
+from workbench.data.rules.kinds import PARENTS
+from workbench.data.windows import Windows, read_windows, two_frames
+
+__all__ = [
+    "CHECKS",
+    "CheckError",
+    "Finding",
+    "Report",
+    "compare",
+    "example",
+    "report",
+    "report_log",
+]
+
+CHECKS = (
+    "schema",
+    "completeness",
+    "volume",
+    "freshness",
+    "duplicates",
+    "sequence gaps",
+    "units",
+    "range",
+    "new categories",
+    "distribution",
+    "label delay",
+    "clock skew",
 )
-from workbench.tables import one_frame
 
-__all__ = ["CheckError", "Finding", "Report", "report"]
-
-CHECKS = {
-    "completeness": completeness,
-    "duplicates": duplicates,
-    "units": units,
-    "new categories": new_categories,
-    "label delay": label_delay,
+Rule = Callable[[pl.DataFrame, pl.DataFrame], list[Finding]]
+RULES: tuple[Rule, ...] = (  # in this order: what the first explain, the later ones do not repeat
+    rules.schema,
+    rules.completeness,
+    rules.units,
+    rules.ranges,
+    rules.new_categories,
+    rules.clock_skew,
+    rules.label_delay,
+    rules.distribution,
+    rules.slices,
+)
+COMPLETE_RULES: tuple[Rule, ...] = (rules.duplicates, rules.sequence_gaps)  # no samples
+EXPLAINS = {  # a finding of the first for a column makes these of the same column old news
+    "schema": {"completeness", "units", "range", "new categories", "distribution"},
+    "completeness": {"completeness"},
+    "units": {"units", "range", "distribution"},
+    "range": {"distribution"},
+    "new categories": {"distribution"},
 }
-COLUMNS = {"check": pl.String, "severity": pl.String, "evidence": pl.String, "rows": pl.Int64}
-
-
-class CheckError(ValueError):
-    """Data failed its checks."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """What the checks found. The repr is the report.
-
-    Attributes
-    ----------
-    kind : str
-    at : datetime
-        The end of the live window.
-    live_rows, reference_rows : int
-    findings : tuple of Finding, errors first
-    """
-
-    kind: str
-    at: datetime
-    live_rows: int
-    reference_rows: int
-    findings: tuple[Finding, ...] = field(default=())
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing is an error. Warnings are for people to read."""
-        return all(finding.severity != "error" for finding in self.findings)
-
-    @property
-    def table(self) -> pl.DataFrame:
-        """The findings as a frame: check, severity, evidence, rows."""
-        rows = [(each.check, each.severity, each.evidence, each.rows) for each in self.findings]
-        return pl.DataFrame(rows, schema=COLUMNS, orient="row")
-
-    def raise_if_failed(self) -> Report:
-        """Return the report, or raise CheckError with its text if there is an error in it."""
-        if not self.ok:
-            raise CheckError(repr(self))
-        return self
-
-    def __repr__(self):
-        head = (
-            f"{self.kind}: {self.live_rows:,} rows until {self.at:%Y-%m-%d %H:%M}, against "
-            f"{self.reference_rows:,} before: {'ok' if self.ok else 'FAILED'}"
-        )
-        if not self.findings:
-            return f"{head}, nothing found"
-        lines = [
-            f"  {each.severity:<8}{each.check:<15}{each.rows:>9,} rows  {each.evidence}"
-            for each in self.findings
-        ]
-        return "\n".join([head, *lines])
 
 
 def report(
@@ -106,7 +87,7 @@ def report(
     Parameters
     ----------
     data : EventLog, or Polars, pandas or Arrow table
-        A table needs `known_at`, or else `time`.
+        A table needs `known_at`, or else `time`. A LazyFrame is read no further than needed.
     kind : str
         Which kind of the log to check; for a table, what to call it.
     at : datetime with time zone, optional
@@ -136,63 +117,141 @@ def report(
     payment: 144 rows until 2026-03-30 00:00, against 4,032 before: FAILED
       error   units                144 rows  amount: median 20 before, 2e+03 now, 100 times as much
     """
+    _refuse(at, days, reference_days)
+    windows = read_windows(data, kind, at=at, days=days, reference_days=reference_days)
+    return _report(kind, windows)
+
+
+def report_log(
+    log, *, at: datetime | None = None, days: int = 1, reference_days: int = 28
+) -> Report:
+    """Check all kinds of a log, and what they say about each other, in one report.
+
+    Between kinds: events that refer to a request that never came, and how many of one kind come for
+    each of another. Kinds without a row in either window are left out. Parameters are those of
+    `report`.
+
+    Raises
+    ------
+    ValueError
+        As `report`; and if the log has no kinds.
+    """
+    _refuse(at, days, reference_days)
+    if not log.kinds:
+        raise ValueError("the log has no events: there is nothing to check")
+    at = at or log.complete_until
+    if at is None:
+        raise ValueError("the log has no watermark: say at= which moment to check")
+    findings, live_rows, reference_rows, live = [], 0, 0, {}
+    every = {}
+    for kind in log.kinds:
+        windows = read_windows(log, kind, at=at, days=days, reference_days=reference_days)
+        if not windows.minutes.sum():
+            continue
+        one = _report(kind, windows)
+        every[kind], live[kind] = windows, windows.source
+        live_rows, reference_rows = live_rows + one.live_rows, reference_rows + one.reference_rows
+        findings += [replace(each, kind=kind) for each in one.findings]
+    findings += _between(log, every, at, days)
+    return Report("log", at, live_rows, reference_rows, _errors_first(findings), live)
+
+
+def compare(reference, live, kind: str = "table") -> Report:
+    """Check one table against another: training against serving rows, June against July.
+
+    Parameters
+    ----------
+    reference, live : Polars, pandas or Arrow tables
+        They may lack clocks; then nothing is said of volume, freshness and delays. With a clock
+        the live window ends at the midnight (UTC) after the last live row.
+
+    >>> before = pl.DataFrame({"amount": [20.0, 25.0] * 50})
+    >>> compare(before, before * 9)
+    table: 100 rows, against 100 before: FAILED
+      error   units                100 rows  amount: median 22.5 before, 202 now, 9 times as much
+    """
+    windows = two_frames(reference, live, kind)
+    return _report(kind, windows)
+
+
+def _report(kind: str, windows: Windows) -> Report:
+    findings = _arrivals(windows) + _contents(windows)
+    return Report(
+        kind,
+        windows.at,
+        windows.live.height,
+        windows.reference_rows,
+        _errors_first(findings),
+        {kind: windows.source},
+    )
+
+
+def _arrivals(windows: Windows) -> list[Finding]:
+    """Volume and freshness, and whether there is enough to judge by."""
+    found, days, clock = [], windows.days, clock_of(windows.live)
+    rows = windows.rows_by_day
+    known = max((day for day, count in rows.items() if count), default=0)
+    reference = {day: rows[day] for day in range(days, known)}  # the first day may be half a day
+    for day in range(days) if windows.at is not None and known >= days else ():
+        start, end = (windows.at - timedelta(days=back) for back in (day + 1, day))
+        where = pl.col(clock).is_between(start, end, closed="left")
+        found += [replace(each, where=where) for each in rules.volume({day: rows[day]}, reference)]
+    if windows.at is not None:
+        found += rules.freshness(windows.minutes, days)
+        if windows.reference_rows < ENOUGH or known < days + 6:
+            judged_by = f"{windows.reference_rows:,} rows of {max(known - days + 1, 0)} days"
+            evidence = f"too little to judge by: {judged_by}"
+            found.append(Finding("reference", "warning", evidence, windows.live.height))
+    elif windows.reference_rows < ENOUGH:
+        evidence = f"too little to judge by: {windows.reference_rows:,} rows"
+        found.append(Finding("reference", "warning", evidence, windows.live.height))
+    return found
+
+
+def _contents(windows: Windows) -> list[Finding]:
+    live, reference = windows.live, windows.reference
+    if not live.height or windows.reference_rows < ENOUGH:
+        return []
+    found: list[Finding] = []
+    for rule in RULES:
+        told = {(check, each.column) for each in found for check in EXPLAINS.get(each.check, ())}
+        found += [each for each in rule(live, reference) if (each.check, each.column) not in told]
+    for rule in COMPLETE_RULES:
+        found += rule(live, windows.twin)
+    if windows.older is not None and "event" in live.columns:
+        found += rules.resent(live, windows.older)
+    return found
+
+
+def _between(log, every: dict[str, Windows], at: datetime, days: int) -> list[Finding]:
+    """What the kinds of a log say about each other."""
+    found: list[Finding] = []
+    for kind, parents in PARENTS.items():
+        if kind not in every:
+            continue
+        for parent in (each for each in parents if each in log.kinds):
+            known = log.scan(parent).filter(pl.col("known_at") < at)
+            lost = rules.orphans(every[kind].live, every[kind].twin, known, parent)
+            found += [replace(each, kind=kind) for each in lost]
+    late = frozenset(kind for kind, windows in every.items() if _is_late(windows.reference))
+    rows = {kind: windows.rows_by_day for kind, windows in every.items()}
+    return found + rules.ratios(rows, days, late)
+
+
+def _is_late(reference: pl.DataFrame) -> bool:
+    """Whether a kind becomes known more than an hour after it happened, in the median."""
+    delay = reference.select((pl.col("known_at") - pl.col("time")).median()).item()
+    return delay is not None and delay > timedelta(hours=1)
+
+
+def _errors_first(findings: list[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda finding: finding.severity != "error"))
+
+
+def _refuse(at, days: int, reference_days: int) -> None:
     if days < 1 or reference_days < 1:
         raise ValueError(
             f"days and reference_days must be at least 1, got {days}, {reference_days}"
         )
     if at is not None and (not isinstance(at, datetime) or at.utcoffset() is None):
         raise ValueError(f"at must carry a time zone, got {at!r}")
-    rows, clock, at = _rows(data, kind, at, timedelta(days=days + reference_days))
-    since = at - timedelta(days=days)
-    live, reference = rows.filter(pl.col(clock) >= since), rows.filter(pl.col(clock) < since)
-
-    counts = _rows_per_day(rows[clock], at)
-    oldest = max(counts, default=0)
-    every_day = {day: counts.get(day, 0) for day in range(max(oldest + 1, days))}
-    found = volume(
-        {day: count for day, count in every_day.items() if day < days},
-        {day: count for day, count in every_day.items() if days <= day < oldest},
-    )
-    found += freshness(rows[clock], at)
-    if reference.height < 30 or oldest < days + 6:
-        known = f"{reference.height:,} rows of {max(oldest - days + 1, 0)} days"
-        found.append(
-            Finding("reference", "warning", f"too little to judge by: {known}", live.height)
-        )
-    if live.height and reference.height >= 30:
-        for check in CHECKS.values():
-            found += check(live, reference)
-    found.sort(key=lambda finding: finding.severity != "error")
-    return Report(kind, at, live.height, reference.height, tuple(found))
-
-
-def _rows(data, kind: str, at: datetime | None, length: timedelta):
-    """The rows that arrived within `length` before `at`, the clock they go by, and `at`."""
-    if hasattr(data, "scan"):
-        lazy, at = data.scan(kind), at or data.complete_until
-    else:
-        lazy = one_frame(data, kind).lazy()
-    schema = lazy.collect_schema()
-    clock = next((name for name in ("known_at", "time") if name in schema), None)
-    if clock is None:
-        raise ValueError(f"{kind} has no clock: a column known_at or time, got {', '.join(schema)}")
-    dtype = schema[clock]
-    if dtype != pl.Datetime or dtype.time_zone is None:
-        raise ValueError(
-            f"{kind}.{clock} has no time zone, it is {dtype}: workbench.rename(…, tz=…) sets one"
-        )
-    lazy = lazy.with_columns(pl.col(clock).dt.convert_time_zone("UTC"))
-    if at is None:
-        last = lazy.select(pl.col(clock).max()).collect().item()
-        if last is None:
-            raise ValueError(f"{kind} has no rows: say at= which moment to check")
-        at = last.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    at = at.astimezone(UTC)
-    return lazy.filter(pl.col(clock) >= at - length, pl.col(clock) < at).collect(), clock, at
-
-
-def _rows_per_day(arrivals: pl.Series, at: datetime) -> dict[int, int]:
-    """Rows by day, counted back from `at`: day 0 is the 24 hours before it."""
-    day = ((pl.lit(at) - arrivals - timedelta(microseconds=1)).dt.total_days()).alias("day")
-    counts = pl.select(day).to_series().value_counts()
-    return dict(counts.iter_rows())

@@ -1,0 +1,124 @@
+"""What the kinds of a log say about each other: references that lead nowhere, and ratios."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from workbench.data.rules.finding import ENOUGH, FEW, SIGMAS, Finding, percent
+
+__all__ = ["PARENTS", "orphans", "ratios"]
+
+PARENTS: Mapping[str, tuple[str, ...]] = {  # kind -> the kinds that must have come before it
+    "decision": ("request",),
+    "impression": ("decision", "request"),
+    "click": ("impression",),
+    "purchase": ("click",),
+    "payment": ("request", "decision"),
+    "chargeback": ("payment",),
+    "review": ("payment",),
+}
+STEADY = 28  # days; fewer do not show how much a ratio moves by itself
+
+
+def orphans(
+    live: pl.DataFrame, reference: pl.DataFrame, parent: pl.LazyFrame, name: str = "parent"
+) -> list[Finding]:
+    """Rows whose request has no row of another kind: a warning from 0.5 points more, an error 5.
+
+    Both frames are complete rows of one kind with `request`, and `item` if the parent has it;
+    `parent` is everything of the other kind that is known. Kinds that never referred to each other
+    (more than half of the reference leads nowhere) are not judged. The share that leads nowhere
+    estimates the share of the parents that was dropped.
+
+    >>> clicks = pl.DataFrame({"request": range(100)})
+    >>> pages = pl.LazyFrame({"request": range(80)})
+    >>> orphans(clicks[50:], clicks[:50], pages, "impression")[0].evidence
+    'no impression for 40.0 % (27.6 to 53.8 %) of requests, 0 % before'
+    """
+    from workbench.metrics import share_interval
+
+    known = parent.collect_schema().names()
+    keys = ["request"]
+    if "item" in known and {"item"} <= set(live.columns) & set(reference.columns):
+        keys.append("item")
+    if not {"request"} <= set(live.columns) & set(reference.columns) & set(known):
+        return []
+    refer = [each.select(keys).drop_nulls() for each in (live, reference)]
+    if min(each.height for each in refer) < ENOUGH:
+        return []
+    wanted = pl.concat([each.lazy() for each in refer]).unique()
+    there = parent.select(keys).join(wanted, on=keys, how="semi").unique()
+    there = there.collect(engine="streaming")
+    lost = [each.join(there, on=keys, how="anti") for each in refer]
+    (rows, before), (now, then) = ([each.height for each in part] for part in (lost, refer))
+    usual = before / then
+    if usual > 0.5 or share_interval(rows, now, level=0.9999).low - usual <= 0.005:
+        return []
+    shown, share = share_interval(rows, now), rows / now
+    noise = SIGMAS * np.sqrt(usual * (1 - usual) / now)
+    if share - usual <= max(0.005, noise):
+        return []
+    severity = "error" if share - usual > 0.05 and rows >= FEW else "warning"
+    what = "requests" if len(keys) == 1 else "requests and items"
+    evidence = (
+        f"no {name} for {100 * share:.1f} % ({100 * shown.low:.1f} to {100 * shown.high:.1f} %) "
+        f"of {what}, {percent(usual)} before"
+    )
+    column = pl.col("request") if len(keys) == 1 else pl.struct(keys)
+    missing = lost[0].unique().to_struct("key") if len(keys) > 1 else lost[0]["request"].unique()
+    where = column.is_in(missing.implode()).fill_null(False)
+    return [Finding("sequence gaps", severity, evidence, rows, "request", where)]
+
+
+def ratios(
+    rows: Mapping[str, Mapping[int, int]], days: int = 1, late: frozenset[str] = frozenset()
+) -> list[Finding]:
+    """How many rows of one kind came for each row of its parent kind, day by day.
+
+    A warning if the ratio lies outside all of the 28 days before by three of their standard
+    deviations, by 7 %, and by more than chance; an error from half or double on. That is how a
+    tenth of the clicks is missed when the shop itself has good and bad days.
+
+    Parameters
+    ----------
+    rows : mapping of kind to mapping of day to rows
+        Days count back from now; 0 is the last.
+    late : set of kinds
+        They come days after their parents, so the same day says nothing: left out.
+
+    >>> pages = {day: 1_000 for day in range(29)}
+    >>> clicks = {day: 800 if day == 0 else 1_000 + day for day in range(29)}
+    >>> ratios({"impression": pages, "click": clicks})[0].evidence
+    '0.8 rows for each impression, 1 to 1.03 on the days before'
+    """
+    found = []
+    for kind, parents in PARENTS.items():
+        parent = next((each for each in parents if each in rows), None)
+        if kind not in rows or parent is None or kind in late:
+            continue
+        for day in range(days):
+            finding = _ratio(rows[kind], rows[parent], day, days, parent)
+            if finding is not None:
+                found.append(replace(finding, kind=kind))
+    return found
+
+
+def _ratio(child, parent, day, days, name) -> Finding | None:
+    before = [other for other in child if other >= days and child[other] and parent.get(other)]
+    if len(before) < STEADY - days or not parent.get(day) or min(parent[day], child[day]) < ENOUGH:
+        return None
+    usual = np.array([child[other] / parent[other] for other in before])
+    now = child[day] / parent[day]
+    off = abs(np.log(now / np.clip(now, usual.min(), usual.max())))
+    noise = SIGMAS * np.sqrt(1 / child[day] + 1 / parent[day])
+    if off <= 0.07 or off <= 3 * np.std(np.log(usual), ddof=1) or off <= noise:
+        return None
+    severity = "error" if off > np.log(2) else "warning"
+    evidence = (
+        f"{now:.3g} rows for each {name}, {usual.min():.3g} to {usual.max():.3g} on the days before"
+    )
+    return Finding("volume", severity, evidence, child[day])
