@@ -13,8 +13,18 @@ from datetime import datetime
 import polars as pl
 
 from workbench.data import checks
+from workbench.data.rules.kinds import PARENTS
+from workbench.studies.door import InMemoryLog
 
-__all__ = ["Alarm", "Detector", "Look", "always_fire", "checks_of_a_kind", "never_fire"]
+__all__ = [
+    "Alarm",
+    "Detector",
+    "Look",
+    "always_fire",
+    "checks_of_a_kind",
+    "checks_of_the_log",
+    "never_fire",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +65,38 @@ def checks_of_a_kind(looks: Sequence[Look]) -> list[list[Alarm]]:
     """
     return [
         [
-            Alarm(kind, found.check, found.severity, getattr(found, "column", None))
+            alarm
             for kind in look.kinds
-            for found in checks.report(look.events[kind], kind, at=look.at).findings
-            if found.check != "reference"
+            for alarm in _alarms(checks.report(look.events[kind], kind, at=look.at), kind)
         ]
         for look in looks
+    ]
+
+
+def checks_of_the_log(looks: Sequence[Look]) -> list[list[Alarm]]:
+    """`checks.report_log`: each kind by itself, and what the kinds say about each other.
+
+    Where one kind is to be looked at, those are left out that it has nothing to do with.
+    """
+    found = []
+    for look in looks:
+        near = {
+            kind: frame
+            for kind, frame in look.events.items()
+            if look.kind is None
+            or kind == look.kind
+            or kind in PARENTS.get(look.kind, ())
+            or look.kind in PARENTS.get(kind, ())
+        }
+        found.append(_alarms(checks.report_log(InMemoryLog(near, look.at)), "log"))
+    return found
+
+
+def _alarms(report: checks.Report, kind: str) -> list[Alarm]:
+    return [
+        Alarm(found.kind or kind, found.check, found.severity, found.column)
+        for found in report.findings
+        if found.check != "reference"
     ]
 
 

@@ -22,10 +22,10 @@ from functools import partial
 
 import polars as pl
 
-from workbench.contracts import CONTRACTS, Contract, check
 from workbench.data.fault import LEVELS, Fault
 from workbench.data.faults import FAULTS, Pipe
 from workbench.studies.detectors import Alarm, Detector, Look
+from workbench.studies.door import door
 from workbench.studies.mutation_board import CLEAN, INJECTED, Scoreboard
 
 __all__ = ["MutationPlan", "mutation", "one_world"]
@@ -151,7 +151,8 @@ def one_world(
         answers = iter(detector([look for some in looks for look in some]))
         for (fault, live, touched, refused, door_day), some in zip(cases, looks, strict=True):
             rung = [next(answers) for _ in some]
-            days = _first_days(fault, plan.look_days, rung, usual[name])
+            where = places(fault) | ({None} if refused else set())  # rows that are refused are gone
+            days = _first_days(fault.kind, where, plan.look_days, rung, usual[name])
             left = not all(
                 one.equals(other) for one, other in zip(live, clean.live[fault.kind], strict=True)
             )
@@ -188,7 +189,7 @@ class _Clean:
             for kind in plan.kinds
         }
         self.live = {
-            kind: [_door(batch, kind, self._until(day))[0] for day, batch in enumerate(batches)]
+            kind: [door(batch, kind, self._until(day))[0] for day, batch in enumerate(batches)]
             for kind, batches in self.raw.items()
         }
 
@@ -212,7 +213,7 @@ class _Clean:
         for day, batch in enumerate(self.raw[fault.kind]):
             others = {} if needs is None else {needs: self.raw[needs][day]}
             arrived = pipe({**others, fault.kind: batch}, self._until(day))
-            frame, bad = _door(arrived.get(fault.kind, batch.clear()), fault.kind, self._until(day))
+            frame, bad = door(arrived.get(fault.kind, batch.clear()), fault.kind, self._until(day))
             live.append(frame)
             refused += bad
             if bad and door_day is None:
@@ -223,18 +224,12 @@ class _Clean:
         return self.start + (day + 1) * DAY
 
 
-def _door(batch: pl.DataFrame, kind: str, clock: datetime) -> tuple[pl.DataFrame, int]:
-    """What a log takes of a batch, by the same contracts, and how many rows it does not."""
-    try:
-        good, bad = check(batch, CONTRACTS.get(kind, Contract(kind)), clock)
-    except ValueError:  # it cannot be read as that kind at all
-        return batch.clear(), batch.height
-    once = good.unique("event", keep="first", maintain_order=True)
-    return once, bad.height + good.height - once.height
-
-
 def _first_days(
-    fault: Fault, days: Sequence[int], rung: list[list[Alarm]], usual: list[list[Alarm]]
+    kind: str,
+    where: set[str | None],
+    days: Sequence[int],
+    rung: list[list[Alarm]],
+    usual: list[list[Alarm]],
 ) -> list[int | None]:
     """The first day with any alarm, a new one, a new one that names the place, a new error."""
     first: list[int | None] = [None] * 4
@@ -242,7 +237,7 @@ def _first_days(
         ours = [alarm for alarm in alarms if alarm not in known]
         keys = {(alarm.kind, alarm.check, alarm.column) for alarm in known}
         new = [each for each in ours if (each.kind, each.check, each.column) not in keys]
-        named = [each for each in new if each.kind == fault.kind and each.column in places(fault)]
+        named = [each for each in new if each.kind == kind and each.column in where]
         errors = [each for each in ours if each.severity == "error"]
         for place, found in enumerate((alarms, new, named, errors)):
             if found and first[place] is None:

@@ -79,39 +79,42 @@ class Scoreboard:
     def recall(self, detector: str, by: str = "new_day", level: str | None = None) -> Interval:
         """Share of the injections, of those that left something, that were found.
 
-        `by` is any_day, new_day, named_day or error_day. The interval draws whole worlds.
-        Raises ValueError for a detector that there is not.
+        `by` is any_day, new_day, named_day or error_day. The interval draws whole worlds;
+        where all are alike it is Wilson's over worlds. Raises ValueError for an unknown detector.
         """
         rows = self._of(self.injected, detector).filter("left")
         if level is not None:
             rows = rows.filter(pl.col("level") == level)
-        return _mean(rows[by].is_not_null(), rows["world"])
+        return _mean(rows[by].is_not_null(), rows["world"], rows["world"].n_unique())
 
     def false_alarms(self, detector: str, *, warnings: bool = False) -> Interval:
         """Share of the clean days of a kind on which an error rang (or a warning, if asked).
 
-        The interval draws whole worlds.
+        The interval draws whole worlds; where all days are alike it is Wilson's over days.
         """
         rows = self._of(self.clean, detector)
         rung = rows["errors"] + (rows["warnings"] if warnings else 0)
-        return _mean(rung > 0, rows["world"])
+        return _mean(rung > 0, rows["world"], rows.select("world", "day").n_unique())
 
     @property
     def summary(self) -> pl.DataFrame:
-        """By detector: recall in four readings, false alarms, median days, each with interval.
+        """By detector: recall in several readings, and false alarms, each with its interval.
+
+        A new alarm is one that the clean twin does not ring on that day; a clean day is one of one
+        kind.
 
         Columns: detector, measure, estimate, low, high.
         """
         rows = []
         for name in self.detectors:
             measures = {
-                "recall": self.recall(name),
-                **{f"recall, {level}": self.recall(name, level=level) for level in self.levels},
-                "right kind and column": self.recall(name, "named_day"),
-                "as an error": self.recall(name, "error_day"),
-                "any alarm": self.recall(name, "any_day"),
-                "errors per clean day": self.false_alarms(name),
-                "alarms per clean day": self.false_alarms(name, warnings=True),
+                "recall, any alarm": self.recall(name, "any_day"),
+                "recall, a new alarm": self.recall(name),
+                **{f"  of {level} faults": self.recall(name, level=level) for level in self.levels},
+                "  with kind and column": self.recall(name, "named_day"),
+                "  as an error": self.recall(name, "error_day"),
+                "false errors a clean day": self.false_alarms(name),
+                "false alarms a clean day": self.false_alarms(name, warnings=True),
             }
             rows += [
                 (name, what, each.estimate, each.low, each.high) for what, each in measures.items()
@@ -172,14 +175,13 @@ def _share(day: str) -> pl.Expr:
     return pl.col(day).is_not_null().filter("left").mean()
 
 
-def _mean(hits: pl.Series, worlds: pl.Series) -> Interval:
-    """A share and its interval over whole worlds; Wilson over worlds where all are alike."""
+def _mean(hits: pl.Series, worlds: pl.Series, units: int) -> Interval:
+    """A share and its interval over whole worlds; where all are alike Wilson's, of `units`."""
     values = hits.cast(pl.Float64).to_numpy()
     if not len(values):
         return Interval(float("nan"), float("nan"), float("nan"))
     if values.min() == values.max():
-        n = worlds.n_unique()
-        wilson = share_interval(n if values[0] else 0, n)
+        wilson = share_interval(units if values[0] else 0, units)
         return Interval(float(values[0]), wilson.low, wilson.high)
     rng = np.random.default_rng(0)
     return interval(np.mean, values, rng=rng, groups=worlds.to_numpy())
