@@ -15,6 +15,7 @@ from workbench.studies.detectors import (
     checks_of_a_kind,
     checks_of_the_log,
     never_fire,
+    of_pairs,
 )
 from workbench.studies.door import broken_log
 from workbench.studies.mutation import MutationPlan, mutation, one_world, places
@@ -206,3 +207,33 @@ def test_what_cannot_be_is_named(world):
         mutation([world], {"never": never_fire}, replace(PLAN, start_day=60))
     with pytest.raises(ValueError, match="the world has no events of kind 'request'"):
         mutation([lambda: {"click": world()["click"]}], {}, MutationPlan())
+
+
+def test_another_library_is_asked_about_pairs_of_tables(world):
+    asked = []
+
+    def fired(pairs):
+        asked.extend(pairs)
+        medians = [(one["amount"].median(), other["amount"].median()) for one, other in pairs]
+        return [["amount"] if now > 10 * before else [] for before, now in medians]
+
+    plan = replace(PLAN, faults=("amount in cents", "respelled"), kinds=("payment",))
+    board = mutation([world], {"peer": of_pairs(fired, reference_days=7)}, plan)
+    found = board.found.filter(pl.col("level") == "large")
+    assert dict(found.select("fault", "named").iter_rows()) == {
+        "amount in cents": 1.0,
+        "respelled": 0.0,
+    }
+    assert board.false_alarms("peer").estimate == 0
+    reference, live = asked[0]
+    assert reference["known_at"].max() < live["known_at"].min()
+    assert (live["known_at"].max() - reference["known_at"].min()).total_seconds() < 8 * 86_400
+    assert board.quiet.row(0) == (
+        "peer",
+        "payment",
+        3,
+        0.0,
+        0.0,
+        pytest.approx(0.5615, abs=1e-4),
+        0.0,
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -24,6 +24,7 @@ __all__ = [
     "checks_of_a_kind",
     "checks_of_the_log",
     "never_fire",
+    "of_pairs",
 ]
 
 
@@ -98,6 +99,41 @@ def _alarms(report: checks.Report, kind: str) -> list[Alarm]:
         for found in report.findings
         if found.check != "reference"
     ]
+
+
+def of_pairs(
+    fired: Callable[[list[tuple[pl.DataFrame, pl.DataFrame]]], Sequence[Sequence[str | None]]],
+    name: str = "pairs",
+    *,
+    reference_days: int = 28,
+) -> Detector:
+    """A detector from something that compares tables, such as another library.
+
+    Parameters
+    ----------
+    fired : callable
+        From (reference, live) pairs to the columns that rang for each; None is the whole table.
+    name : str
+        What its alarms are called.
+    reference_days : int
+        How much of the past is the reference; the live table is the last day.
+    """
+
+    def detector(looks: Sequence[Look]) -> list[list[Alarm]]:
+        pairs, places = [], []
+        for number, look in enumerate(looks):
+            for kind in look.kinds:
+                known, since = pl.col("known_at"), look.at - timedelta(days=1)
+                first = since - timedelta(days=reference_days)
+                frame = look.events[kind].filter(known >= first)
+                pairs.append((frame.filter(known < since), frame.filter(known >= since)))
+                places.append((number, kind))
+        found: list[list[Alarm]] = [[] for _ in looks]
+        for (number, kind), columns in zip(places, fired(pairs), strict=True):
+            found[number] += [Alarm(kind, name, "error", column) for column in columns]
+        return found
+
+    return detector
 
 
 def always_fire(looks: Sequence[Look]) -> list[list[Alarm]]:

@@ -127,11 +127,13 @@ def one_world(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows of one world: what was injected and found, and what rang on clean days."""
     clean = _Clean(world(), plan)
-    twin = clean.looks(number, clean.live)
+    every_day = range(1, clean.last + 1)
+    twin = clean.looks(number, clean.live, days=every_day)
     usual, clean_rows = {}, []
     for name, detector in detectors.items():
-        usual[name] = [[*alarms] for alarms in detector(twin)]
-        for day, alarms in zip(plan.look_days, usual[name], strict=True):
+        by_day = dict(zip(every_day, map(list, detector(twin)), strict=True))
+        usual[name] = [by_day[day] for day in plan.look_days]
+        for day, alarms in by_day.items():
             for kind in plan.kinds:
                 rung = [alarm.severity for alarm in alarms if alarm.kind == kind]
                 errors = rung.count("error")
@@ -143,7 +145,7 @@ def one_world(
             placed = fault.at(level, start=clean.start)
             cases.append((placed, *clean.broken_by(placed)))
     looks = [
-        clean.looks(number, {**clean.live, fault.kind: live}, fault.kind)
+        clean.looks(number, {**clean.live, fault.kind: live}, fault.kind, days=plan.look_days)
         for fault, live, *_ in cases
     ]
     injected = []
@@ -193,15 +195,17 @@ class _Clean:
             for kind, batches in self.raw.items()
         }
 
-    def looks(self, number: int, live: Mapping[str, list], kind: str | None = None) -> list[Look]:
+    def looks(
+        self, number: int, live: Mapping[str, list], kind: str | None = None, *, days
+    ) -> list[Look]:
         """What a detector sees after each of the days."""
         made = []
-        for days in self.plan.look_days:
+        for day in days:
             events = {
-                name: pl.concat([self.reference[name], *batches[:days]], how="diagonal_relaxed")
+                name: pl.concat([self.reference[name], *batches[:day]], how="diagonal_relaxed")
                 for name, batches in live.items()
             }
-            made.append(Look(number, kind, self.start + days * DAY, events))
+            made.append(Look(number, kind, self.start + day * DAY, events))
         return made
 
     def broken_by(self, fault: Fault) -> tuple[list[pl.DataFrame], int, int, int | None]:

@@ -72,6 +72,21 @@ class Scoreboard:
         )
 
     @property
+    def quiet(self) -> pl.DataFrame:
+        """By detector and kind: how many clean days, shares with an error and with any alarm.
+
+        Columns: detector kind days errors low high alarms; the interval is Wilson's, of `errors`.
+        """
+        rung = pl.col("errors") + pl.col("warnings") > 0
+        rows = []
+        for (detector, kind), days in self.clean.group_by("detector", "kind", maintain_order=True):
+            wrong = share_interval((days["errors"] > 0).sum(), days.height)
+            alarms = days.select(rung.mean()).item()
+            rows.append((detector, kind, days.height, *_three(wrong), alarms))
+        names = ["detector", "kind", "days", "errors", "low", "high", "alarms"]
+        return pl.DataFrame(rows, schema=names, orient="row")
+
+    @property
     def detectors(self) -> list[str]:
         """Their names, in the order in which they were given."""
         return self.clean["detector"].unique(maintain_order=True).to_list()
@@ -116,9 +131,7 @@ class Scoreboard:
                 "false errors a clean day": self.false_alarms(name),
                 "false alarms a clean day": self.false_alarms(name, warnings=True),
             }
-            rows += [
-                (name, what, each.estimate, each.low, each.high) for what, each in measures.items()
-            ]
+            rows += [(name, what, *_three(each)) for what, each in measures.items()]
         names = ["detector", "measure", "estimate", "low", "high"]
         return pl.DataFrame(rows, schema=names, orient="row")
 
@@ -162,12 +175,20 @@ class Scoreboard:
             ends = [last[name] for name in ("named", "error", "days")]
             texts = ["-" if each is None else f"{each:.3g}" for each in ends]
             lines.append(f"{fault:<24}{cells}{texts[0]:>8}{texts[1]:>7}{texts[2]:>7}")
+        lines += ["", f"clean days on which {detector} rang: errors, any alarm"]
+        for row in self.quiet.filter(pl.col("detector") == detector).iter_rows(named=True):
+            lines.append(f"{row['kind']:<24}{row['errors']:>9.3f}{row['alarms']:>9.3f}"
+                         f"   of {row['days']} days")  # fmt: skip
         return lines
 
     def _of(self, rows: pl.DataFrame, detector: str) -> pl.DataFrame:
         if detector not in self.detectors:
             raise ValueError(f"no detector is called {detector!r}; there are {self.detectors}")
         return rows.filter(pl.col("detector") == detector)
+
+
+def _three(found: Interval) -> tuple[float, float, float]:
+    return found.estimate, found.low, found.high
 
 
 def _share(day: str) -> pl.Expr:
