@@ -6,4 +6,9 @@ says how to read the rows.
 
 __all__ = ["AREAS"]
 
-AREAS = {"log": "log", "import": "import_time", "policy": "policy"}  # area -> file
+AREAS = {
+    "log": "log",
+    "checks": "checks",
+    "import": "import_time",
+    "policy": "policy",
+}  # area -> file

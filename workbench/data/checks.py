@@ -64,6 +64,7 @@ RULES: tuple[Rule, ...] = (  # in this order: what the first explain, the later 
     rules.distribution,
     rules.slices,
 )
+SHAPE_RULES = (rules.units, rules.distribution, rules.slices)  # a sample of live rows will do
 COMPLETE_RULES: tuple[Rule, ...] = (rules.duplicates, rules.sequence_gaps)  # no samples
 EXPLAINS = {  # a finding of the first for a column makes these of the same column old news
     "schema": {"completeness", "units", "range", "new categories", "distribution"},
@@ -215,12 +216,32 @@ def _contents(windows: Windows) -> list[Finding]:
     found: list[Finding] = []
     for rule in RULES:
         told = {(check, each.column) for each in found for check in EXPLAINS.get(each.check, ())}
-        found += [each for each in rule(live, reference) if (each.check, each.column) not in told]
+        if rule in SHAPE_RULES:
+            new = [_counted(each, live) for each in rule(windows.live_sample, reference)]
+        else:
+            new = rule(live, reference)
+        found += [each for each in new if (each.check, each.column) not in told]
     for rule in COMPLETE_RULES:
-        found += rule(live, windows.twin)
+        found += rule(live, windows.complete)
     if windows.older is not None and "event" in live.columns:
-        found += rules.resent(live, windows.older)
+        found += _resent(windows)
     return found
+
+
+def _counted(finding: Finding, live: pl.DataFrame) -> Finding:
+    """A finding from a sample, with the number of all live rows that it is about."""
+    if finding.where is None:
+        return replace(finding, rows=live.height)
+    return replace(finding, rows=int(live.select(finding.where.sum()).item() or 0))
+
+
+def _resent(windows: Windows) -> list[Finding]:
+    """Events that came before; all of the reference is searched if its sample has one."""
+    if not windows.is_sample:
+        return rules.resent(windows.live, windows.older)
+    seen = pl.concat([windows.reference.lazy(), windows.twin.lazy()])
+    found = rules.resent(windows.live, seen)
+    return rules.resent(windows.live, windows.older) if found else []
 
 
 def _between(log, every: dict[str, Windows], at: datetime, days: int) -> list[Finding]:

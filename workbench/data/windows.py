@@ -4,10 +4,11 @@
     ───────────┬─────────┬────────────────────────────► known_at
                |◄─ twin ─►|                          at
 
-Live rows are all read. Of the reference some 300,000 rows are kept, chosen by the hash of their
+Live rows are all read. Of a long reference some 150,000 rows are kept, chosen by the hash of their
 id, so that row order means nothing; that is plenty to know what was usual, and what keeps the
 checks as fast as reading. What a sample cannot tell (repeats and holes in sequences) is compared
 with the twin: all rows of the same days a week earlier. Arrivals by minute are counted exactly.
+Shapes (medians, distributions, slices) need no more than 100,000 of the live rows, either.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from workbench.tables import one_frame
 
 __all__ = ["Windows", "read_windows", "two_frames"]
 
-REFERENCE_ROWS = 300_000
+REFERENCE_ROWS = 150_000
+SHAPE_ROWS = 100_000
 DAY = timedelta(days=1)
 
 
@@ -58,6 +60,22 @@ class Windows:
     reference_rows: int
     older: pl.LazyFrame | None
     source: pl.LazyFrame
+
+    @property
+    def live_sample(self) -> pl.DataFrame:
+        """Enough live rows for shapes: all, or some 100,000 of them by the hash of their id."""
+        one_in = self.live.height // SHAPE_ROWS
+        return self.live if one_in < 2 else self.live.filter(_one_in(one_in, self.live.columns))
+
+    @property
+    def complete(self) -> pl.DataFrame:
+        """Rows before the live ones of which none is left out: all of them, or the twin."""
+        return self.twin if self.is_sample else self.reference
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether rows of the reference were left out."""
+        return self.reference.height < self.reference_rows
 
     @property
     def rows_by_day(self) -> dict[int, int]:
@@ -96,19 +114,17 @@ def read_windows(
     live_rows = int(minutes[-days * 1440 :].sum())
     one_in = max((total - live_rows) // REFERENCE_ROWS, 1)
     if one_in > 1:
-        names = lazy.collect_schema().names()
-        key = pl.col("event") if "event" in names else pl.struct(clock, *names[:4])
-        sampled = key.hash(seed=7) % one_in == 0
-        kept = lazy.filter(is_live | is_twin | sampled).collect(engine="streaming")
-        reference = kept.filter(known < since, sampled)
+        sampled = _one_in(one_in, lazy.collect_schema().names())
+        reference = lazy.filter(sampled).collect(engine="streaming").filter(known < since)
+        live, twin = (lazy.filter(each).collect(engine="streaming") for each in (is_live, is_twin))
     else:
         kept = lazy.collect(engine="streaming")
-        reference = kept.filter(known < since)
+        live, twin, reference = (kept.filter(each) for each in (is_live, is_twin, known < since))
     unique = hasattr(data, "complete_until")  # a log takes no event twice
     return Windows(
-        live=kept.filter(is_live),
+        live=live,
         reference=reference,
-        twin=kept.filter(is_twin),
+        twin=twin,
         minutes=minutes,
         at=at,
         days=days,
@@ -153,6 +169,12 @@ def two_frames(reference, live, kind: str) -> Windows:
         older=reference.lazy() if "event" in reference.columns else None,
         source=live.lazy(),
     )
+
+
+def _one_in(count: int, names: list[str]) -> pl.Expr:
+    """Which rows are in a sample of one in `count`."""
+    key = pl.col("event") if "event" in names else pl.struct(names[:5])
+    return key.hash(seed=7) % count == 0
 
 
 def _midnight(moment: datetime) -> datetime:

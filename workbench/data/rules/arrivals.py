@@ -22,7 +22,8 @@ def volume(live: Mapping[int, int], reference: Mapping[int, int]) -> list[Findin
     Both map days, counted back from now (0 is the last one), to rows. A day is compared with the
     days 7, 14, … before it. Beyond 0.7 of the fewest or 1.4 of the most is a warning. With four
     weeks of steadier days a smaller change is one, too: from three times their spread around the
-    weekday's mean on, but never less than 10 %.
+    weekday's mean on, but never less than 10 %. Twice the standard deviation of the same weekday is
+    asked for in any case. If there were closed days among them, a busy one is no error.
 
     >>> volume({0: 40}, {7: 100, 14: 110})[0].evidence
     'day 0 before now: 40 rows, the same weekday had 100 to 110'
@@ -34,10 +35,13 @@ def volume(live: Mapping[int, int], reference: Mapping[int, int]) -> list[Findin
         if not same:
             continue
         low, high = min(same), max(same)
-        too_few = low - rows > SIGMAS * np.sqrt(low) and rows < few * low
-        too_many = rows - high > SIGMAS * np.sqrt(high + 1) and rows > many * high
+        spread = 2 * np.std(same, ddof=1) if len(same) >= 3 else 0.0
+        too_few = low - rows > max(SIGMAS * np.sqrt(low), spread) and rows < few * low
+        too_many = rows - high > max(SIGMAS * np.sqrt(high + 1), spread) and rows > many * high
         if too_few or too_many:
-            severity = "error" if rows < 0.5 * low or rows > 2 * high else "warning"
+            far = rows < 0.5 * low or rows > 2 * high
+            was_closed = low == 0 < high and low <= rows <= max(reference.values())
+            severity = "error" if far and not was_closed else "warning"
             had = f"{low:,} to {high:,}" if low < high else f"{low:,}"
             evidence = f"day {day} before now: {rows:,} rows, the same weekday had {had}"
             found.append(Finding("volume", severity, evidence, rows))

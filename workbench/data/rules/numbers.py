@@ -26,7 +26,8 @@ def units(live: pl.DataFrame, reference: pl.DataFrame) -> list[Finding]:
     """Numbers that are another size than on any day before: a median double or half is an error.
 
     The median size (without sign and zeros) is compared with the smallest and the largest of the
-    reference's days: 1.4 times beyond is a warning. Fewer than 30 values, or a change within
+    reference's days: 1.4 times beyond is a warning (and by more than 1, for whole
+    numbers). Fewer than 30 values, or a change within
     chance, are no finding.
 
     >>> dollars = pl.DataFrame({"amount": np.linspace(5, 50, 100)})
@@ -48,7 +49,7 @@ def units(live: pl.DataFrame, reference: pl.DataFrame) -> list[Finding]:
             continue
         nearest = np.clip(middle, usual.min(), usual.max())
         times = max(middle / nearest, nearest / middle)
-        if times < 1.4:
+        if times < 1.4 or (live.schema[name].is_integer() and abs(middle - nearest) <= 1):
             continue
         spread, count = live.select(size.log().std(ddof=0).alias("s"), size.len().alias("n")).row(0)
         if count < ENOUGH or np.log(times) <= SIGMAS * 1.25 * spread / np.sqrt(

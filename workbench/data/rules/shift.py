@@ -92,7 +92,9 @@ def _judge(name, now, before, days, labels):
             f"half below {labels[middles[1]]:.3g} before, "
             f"{percent(shares[0][: middles[1] + 1].sum())} now"
         )
-    severity = "error" if moved >= BROKEN and moved >= 2 * USUAL * worst else "warning"
+    known = len(daily) >= 7 or days.max(initial=0) == 0  # days without a clock are one
+    far = moved >= BROKEN and moved >= 2 * USUAL * worst
+    severity = "error" if far and known else "warning"
     return severity, f"{name}: {what}, PSI {moved:.2f}", int(live.sum())
 
 

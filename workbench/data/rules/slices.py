@@ -44,29 +44,44 @@ def slices(live: pl.DataFrame, reference: pl.DataFrame) -> list[Finding]:
     """
     found = []
     amounts = measured(live, reference)
+    missing = _sometimes_missing(live, reference)
     for name in slicing(live, reference):
-        others = [each for each in reference.columns if each in live.columns and each != name]
-        missing = [
-            is_missing(each, reference.schema[each]).mean().alias(f"missing {each}")
-            for each in others
+        looks = [
+            is_missing(each, live.schema[each]).mean().alias(f"missing {each}")
+            for each in missing
+            if each != name
         ]
-        sizes = [_size(each) for each in amounts if each != name]
-        now = _by(live, name, missing, sizes)
-        before = _by(reference, name, missing, sizes)
-        daily = _daily(reference, name, missing, sizes)
-        counts = live.height, reference.height
-        for value, usual in before.items():
-            at = now.get(value, {"rows": 0})
-            days = daily.get(value, [])
-            found += _volume(name, value, at, usual, days, counts)
-            if at["rows"] < SMALLEST or usual["rows"] < SMALLEST:
-                continue
-            for each in others:
-                found += _missing(name, value, each, at, usual, days, live.schema[each])
-            for each in amounts:
-                if each != name:
-                    found += _median(name, value, each, at, usual, days)
+        looks += [_size(each) for each in amounts if each != name]
+        windows = live, reference, name, looks
+        suspects = _judge(*windows, {})
+        # days are looked at only where the whole reference says that something changed
+        found += _judge(*windows, _daily(reference, name, looks)) if suspects else []
     return found
+
+
+def _judge(live, reference, name, looks, daily) -> list[Finding]:
+    now, before, found = _by(live, name, looks), _by(reference, name, looks), []
+    columns = [look.meta.output_name().split(" ", 1) for look in looks]
+    for value, usual in before.items():
+        at, days = now.get(value, {"rows": 0}), daily.get(value, [])
+        found += _volume(name, value, at, usual, days, (live.height, reference.height))
+        if min(at["rows"], usual["rows"]) < SMALLEST:
+            continue
+        for what, other in columns:
+            if what == "missing":
+                found += _missing(name, value, other, at, usual, days, live.schema[other])
+            else:
+                whole = 1 if live.schema[other].is_integer() else 0
+                found += _median(name, value, other, at, usual, days, whole)
+    return found
+
+
+def _sometimes_missing(live: pl.DataFrame, reference: pl.DataFrame) -> list[str]:
+    """Columns that are missing in a percent or more of the live rows, but not in all of them."""
+    names = [name for name in reference.columns if name in live.columns]
+    shares = live.select(is_missing(name, live.schema[name]).mean() for name in names).row(0)
+    least = 0.2 * SMALLEST / max(live.height, 1)
+    return [name for name, share in zip(names, shares, strict=True) if least < (share or 0) < 1]
 
 
 def slicing(live: pl.DataFrame, reference: pl.DataFrame) -> list[str]:
@@ -90,14 +105,14 @@ def _size(name: str) -> pl.Expr:
     ).alias(f"size {name}")
 
 
-def _by(frame, name, missing, sizes) -> dict:
+def _by(frame, name, looks) -> dict:
     value = pl.col(name).cast(pl.String)
     rows = frame.lazy().filter(pl.col(name).is_not_null()).group_by(value)
-    rows = rows.agg(pl.len().alias("rows"), *missing, *sizes).collect()
+    rows = rows.agg(pl.len().alias("rows"), *looks).collect()
     return {row[name]: row for row in rows.to_dicts()}
 
 
-def _daily(frame, name, missing, sizes) -> dict[str, list[dict]]:
+def _daily(frame, name, looks) -> dict[str, list[dict]]:
     """What each slice was like on each day of the reference, if rows have a clock."""
     clock = clock_of(frame)
     if clock is None:
@@ -105,12 +120,14 @@ def _daily(frame, name, missing, sizes) -> dict[str, list[dict]]:
     day = pl.col(clock).dt.date().alias("_day")
     value = pl.col(name).cast(pl.String)
     rows = frame.lazy().filter(pl.col(name).is_not_null()).group_by(day, value)
-    rows = rows.agg(pl.len().alias("rows"), *missing, *sizes).collect()
+    rows = rows.agg(pl.len().alias("rows"), *looks).collect()
     totals = dict(by_day(frame).select("_day", "_rows").iter_rows())
     found: dict[str, list[dict]] = {}
     for row in rows.with_columns(pl.col("_day").cast(pl.Int32)).to_dicts():
         if row["_day"] in totals:
             found.setdefault(row[name], []).append(row | {"of": totals[row["_day"]]})
+    for days in found.values():
+        days += [{"rows": 0, "of": 1}] * (len(totals) - len(days))
     return found
 
 
@@ -148,16 +165,16 @@ def _missing(name, value, other, at, usual, days, dtype) -> list[Finding]:
     return [_finding("completeness", severity, evidence, rows, other, where)]
 
 
-def _median(name, value, other, at, usual, days) -> list[Finding]:
+def _median(name, value, other, at, usual, days, whole) -> list[Finding]:
     now, before = at[f"size {other}"], usual[f"size {other}"]
     if min(now["n"], before["n"]) < SMALLEST:
         return []
-    sizes = [row[f"size {other}"] for row in days]
+    sizes = [row[f"size {other}"] for row in days if row["rows"]]
     middles = [size["middle"] for size in sizes if size["n"] >= ENOUGH] + [before["middle"]]
     nearest = float(np.clip(now["middle"], min(middles), max(middles)))
     times = max(now["middle"] / nearest, nearest / now["middle"])
     noise = (SIGMAS + LOOKS) * 1.25 * now["spread"] / np.sqrt(now["n"])
-    if times < 1.5 or np.log(times) <= noise:
+    if times < 1.5 or np.log(times) <= noise or abs(now["middle"] - nearest) <= whole:
         return []
     evidence = (
         f"{other} where {name} is {value[:20]!r}: median {before['middle']:.3g} before, "
