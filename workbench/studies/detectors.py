@@ -1,7 +1,7 @@
 """Who watches a log: the checks, and the two that need no data, always-fire and never-fire.
 
 A detector takes many looks at once (so that one may start a program for all of them) and returns
-the alarms of each, in order.
+the alarms of each, in order; None where it did not look.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ __all__ = [
     "always_fire",
     "checks_of_a_kind",
     "checks_of_the_log",
+    "first_day_only",
     "never_fire",
     "of_pairs",
 ]
@@ -42,10 +43,12 @@ class Alarm:
 class Look:
     """A log at a moment: all rows known before `at`, by kind.
 
-    `kind` is the one to look at; None is all of them. `world` numbers the shop.
+    `kind` is the one to look at; None is all of them. `world` numbers the shop, `day` the days
+    since a fault may have begun.
     """
 
     world: int
+    day: int
     kind: str | None
     at: datetime
     events: Mapping[str, pl.DataFrame]
@@ -56,7 +59,8 @@ class Look:
         return [*self.events] if self.kind is None else [self.kind]
 
 
-Detector = Callable[[Sequence[Look]], list[list[Alarm]]]
+Alarms = list[Alarm] | None  # None: it did not look
+Detector = Callable[[Sequence[Look]], list[Alarms]]
 
 
 def checks_of_a_kind(looks: Sequence[Look]) -> list[list[Alarm]]:
@@ -134,6 +138,21 @@ def of_pairs(
         return found
 
     return detector
+
+
+def first_day_only(detector: Detector) -> Detector:
+    """The same detector, on the first day of each case; for one that takes too long to look daily.
+
+    >>> looks = [Look(0, day, "click", datetime(2026, 3, 1), {}) for day in (1, 2)]
+    >>> first_day_only(always_fire)(looks)[1] is None
+    True
+    """
+
+    def sparing(looks: Sequence[Look]) -> list[Alarms]:
+        first = iter(detector([look for look in looks if look.day == 1]))
+        return [next(first) if look.day == 1 else None for look in looks]
+
+    return sparing
 
 
 def always_fire(looks: Sequence[Look]) -> list[list[Alarm]]:

@@ -24,7 +24,7 @@ import polars as pl
 
 from workbench.data.fault import LEVELS, Fault
 from workbench.data.faults import FAULTS, Pipe
-from workbench.studies.detectors import Alarm, Detector, Look
+from workbench.studies.detectors import Alarms, Detector, Look
 from workbench.studies.door import door
 from workbench.studies.mutation_board import CLEAN, INJECTED, Scoreboard
 
@@ -131,9 +131,11 @@ def one_world(
     twin = clean.looks(number, clean.live, days=every_day)
     usual, clean_rows = {}, []
     for name, detector in detectors.items():
-        by_day = dict(zip(every_day, map(list, detector(twin)), strict=True))
+        by_day = dict(zip(every_day, detector(twin), strict=True))
         usual[name] = [by_day[day] for day in plan.look_days]
         for day, alarms in by_day.items():
+            if alarms is None:
+                continue
             for kind in plan.kinds:
                 rung = [alarm.severity for alarm in alarms if alarm.kind == kind]
                 errors = rung.count("error")
@@ -205,7 +207,7 @@ class _Clean:
                 name: pl.concat([self.reference[name], *batches[:day]], how="diagonal_relaxed")
                 for name, batches in live.items()
             }
-            made.append(Look(number, kind, self.start + day * DAY, events))
+            made.append(Look(number, day, kind, self.start + day * DAY, events))
         return made
 
     def broken_by(self, fault: Fault) -> tuple[list[pl.DataFrame], int, int, int | None]:
@@ -232,12 +234,14 @@ def _first_days(
     kind: str,
     where: set[str | None],
     days: Sequence[int],
-    rung: list[list[Alarm]],
-    usual: list[list[Alarm]],
+    rung: list[Alarms],
+    usual: list[Alarms],
 ) -> list[int | None]:
     """The first day with any alarm, a new one, a new one that names the place, a new error."""
     first: list[int | None] = [None] * 4
     for day, alarms, known in zip(days, rung, usual, strict=True):
+        if alarms is None:
+            continue
         ours = [alarm for alarm in alarms if alarm not in known]
         keys = {(alarm.kind, alarm.check, alarm.column) for alarm in known}
         new = [each for each in ours if (each.kind, each.check, each.column) not in keys]

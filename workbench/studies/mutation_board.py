@@ -91,7 +91,14 @@ class Scoreboard:
         """Their names, in the order in which they were given."""
         return self.clean["detector"].unique(maintain_order=True).to_list()
 
-    def recall(self, detector: str, by: str = "new_day", level: str | None = None) -> Interval:
+    def recall(
+        self,
+        detector: str,
+        by: str = "new_day",
+        *,
+        level: str | None = None,
+        within_days: int | None = None,
+    ) -> Interval:
         """Share of the injections, of those that left something, that were found.
 
         `by` is any_day, new_day, named_day or error_day. The interval draws whole worlds;
@@ -100,7 +107,10 @@ class Scoreboard:
         rows = self._of(self.injected, detector).filter("left")
         if level is not None:
             rows = rows.filter(pl.col("level") == level)
-        return _mean(rows[by].is_not_null(), rows["world"], rows["world"].n_unique())
+        found = rows[by].is_not_null()
+        if within_days is not None:
+            found = (rows[by] <= within_days).fill_null(False)
+        return _mean(found, rows["world"], rows["world"].n_unique())
 
     def false_alarms(self, detector: str, *, warnings: bool = False) -> Interval:
         """Share of the clean days of a kind on which an error rang (or a warning, if asked).
@@ -126,6 +136,7 @@ class Scoreboard:
                 "recall, any alarm": self.recall(name, "any_day"),
                 "recall, a new alarm": self.recall(name),
                 **{f"  of {level} faults": self.recall(name, level=level) for level in self.levels},
+                "  on the first day": self.recall(name, within_days=1),
                 "  with kind and column": self.recall(name, "named_day"),
                 "  as an error": self.recall(name, "error_day"),
                 "false errors a clean day": self.false_alarms(name),
