@@ -11,11 +11,12 @@ from workbench.data.faults import FAULTS, Pipe
 from workbench.events import EventLog
 from workbench.studies.detectors import (
     Alarm,
+    OfPairs,
+    Sparing,
     always_fire,
     checks_of_a_kind,
     checks_of_the_log,
     never_fire,
-    of_pairs,
 )
 from workbench.studies.door import broken_log
 from workbench.studies.mutation import MutationPlan, mutation, one_world, places
@@ -218,7 +219,7 @@ def test_another_library_is_asked_about_pairs_of_tables(world):
         return [["amount"] if now > 10 * before else [] for before, now in medians]
 
     plan = replace(PLAN, faults=("amount in cents", "respelled"), kinds=("payment",))
-    board = mutation([world], {"peer": of_pairs(fired, reference_days=7)}, plan)
+    board = mutation([world], {"peer": OfPairs(fired, reference_days=7)}, plan)
     found = board.found.filter(pl.col("level") == "large")
     assert dict(found.select("fault", "named").iter_rows()) == {
         "amount in cents": 1.0,
@@ -237,3 +238,12 @@ def test_another_library_is_asked_about_pairs_of_tables(world):
         pytest.approx(0.5615, abs=1e-4),
         0.0,
     )
+
+
+def test_who_did_not_look_is_not_counted(world, broken_worlds):
+    worlds = [world, lambda: broken_worlds[1][0]]
+    plan = replace(PLAN, faults=("respelled",), levels=("large",))
+    board = mutation(worlds, {"spared": Sparing(always_fire, worlds=1)}, plan)
+    assert board.injected["world"].to_list() == [0]
+    assert board.clean.select("world", "day").unique().rows() == [(0, 1)]
+    assert board.recall("spared", "any_day", within_days=1).estimate == 1

@@ -20,12 +20,12 @@ __all__ = [
     "Alarm",
     "Detector",
     "Look",
+    "OfPairs",
+    "Sparing",
     "always_fire",
     "checks_of_a_kind",
     "checks_of_the_log",
-    "first_day_only",
     "never_fire",
-    "of_pairs",
 ]
 
 
@@ -105,13 +105,9 @@ def _alarms(report: checks.Report, kind: str) -> list[Alarm]:
     ]
 
 
-def of_pairs(
-    fired: Callable[[list[tuple[pl.DataFrame, pl.DataFrame]]], Sequence[Sequence[str | None]]],
-    name: str = "pairs",
-    *,
-    reference_days: int = 28,
-) -> Detector:
-    """A detector from something that compares tables, such as another library.
+@dataclass(frozen=True)
+class OfPairs:
+    """A detector from something that compares two tables, such as another library.
 
     Parameters
     ----------
@@ -123,36 +119,43 @@ def of_pairs(
         How much of the past is the reference; the live table is the last day.
     """
 
-    def detector(looks: Sequence[Look]) -> list[list[Alarm]]:
+    fired: Callable[[list[tuple[pl.DataFrame, pl.DataFrame]]], Sequence[Sequence[str | None]]]
+    name: str = "pairs"
+    reference_days: int = 28
+
+    def __call__(self, looks: Sequence[Look]) -> list[Alarms]:
         pairs, places = [], []
         for number, look in enumerate(looks):
             for kind in look.kinds:
                 known, since = pl.col("known_at"), look.at - timedelta(days=1)
-                first = since - timedelta(days=reference_days)
+                first = since - timedelta(days=self.reference_days)
                 frame = look.events[kind].filter(known >= first)
                 pairs.append((frame.filter(known < since), frame.filter(known >= since)))
                 places.append((number, kind))
         found: list[list[Alarm]] = [[] for _ in looks]
-        for (number, kind), columns in zip(places, fired(pairs), strict=True):
-            found[number] += [Alarm(kind, name, "error", column) for column in columns]
+        for (number, kind), columns in zip(places, self.fired(pairs), strict=True):
+            found[number] += [Alarm(kind, self.name, "error", column) for column in columns]
         return found
 
-    return detector
 
-
-def first_day_only(detector: Detector) -> Detector:
-    """The same detector, on the first day of each case; for one that takes too long to look daily.
+@dataclass(frozen=True)
+class Sparing:
+    """A detector that looks only in the first worlds, on the first days: one that takes its time.
 
     >>> looks = [Look(0, day, "click", datetime(2026, 3, 1), {}) for day in (1, 2)]
-    >>> first_day_only(always_fire)(looks)[1] is None
+    >>> Sparing(always_fire, worlds=1)(looks)[1] is None
     True
     """
 
-    def sparing(looks: Sequence[Look]) -> list[Alarms]:
-        first = iter(detector([look for look in looks if look.day == 1]))
-        return [next(first) if look.day == 1 else None for look in looks]
+    detector: Detector
+    worlds: int
+    days: int = 1
 
-    return sparing
+    def __call__(self, looks: Sequence[Look]) -> list[Alarms]:
+        taken = [look.world < self.worlds and look.day <= self.days for look in looks]
+        some = [look for look, takes in zip(looks, taken, strict=True) if takes]
+        answers = iter(self.detector(some) if some else ())
+        return [next(answers) if takes else None for takes in taken]
 
 
 def always_fire(looks: Sequence[Look]) -> list[list[Alarm]]:

@@ -155,6 +155,8 @@ def one_world(
         answers = iter(detector([look for some in looks for look in some]))
         for (fault, live, touched, refused, door_day), some in zip(cases, looks, strict=True):
             rung = [next(answers) for _ in some]
+            if all(alarms is None for alarms in rung):
+                continue
             where = places(fault) | ({None} if refused else set())  # rows that are refused are gone
             days = _first_days(fault.kind, where, plan.look_days, rung, usual[name])
             left = not all(
