@@ -60,6 +60,7 @@ RULES: tuple[Rule, ...] = (  # in this order: what the first explain, the later 
     rules.ranges,
     rules.new_categories,
     rules.clock_skew,
+    rules.hours,
     rules.label_delay,
     rules.distribution,
     rules.slices,
@@ -72,6 +73,7 @@ EXPLAINS = {  # a finding of the first for a column makes these of the same colu
     "units": {"units", "range", "distribution"},
     "range": {"distribution"},
     "new categories": {"distribution"},
+    "clock skew": {"clock skew"},
 }
 
 
@@ -254,15 +256,22 @@ def _between(log, every: dict[str, Windows], at: datetime, days: int) -> list[Fi
             known = log.scan(parent).filter(pl.col("known_at") < at)
             lost = rules.orphans(every[kind].live, every[kind].twin, known, parent)
             found += [replace(each, kind=kind) for each in lost]
-    late = frozenset(kind for kind, windows in every.items() if _is_late(windows.reference))
+    late = {kind: _hours_late(windows.reference) for kind, windows in every.items()}
+    late = {kind: hours for kind, hours in late.items() if hours > 1}
+    for kind in set(late) & set(PARENTS):
+        parent = next((each for each in PARENTS[kind] if each in every), None)
+        if parent is not None:
+            known = (log.scan(each).filter(pl.col("known_at") < at) for each in (parent, kind))
+            rate = rules.label_rate(rules.cohorts(*known, at, -(-late[kind] // 24)), parent)
+            found += [replace(each, kind=kind) for each in rate]
     rows = {kind: windows.rows_by_day for kind, windows in every.items()}
-    return found + rules.ratios(rows, days, late)
+    return found + rules.ratios(rows, days, frozenset(late))
 
 
-def _is_late(reference: pl.DataFrame) -> bool:
-    """Whether a kind becomes known more than an hour after it happened, in the median."""
+def _hours_late(reference: pl.DataFrame) -> float:
+    """How many hours after it happened a row becomes known, in the median."""
     delay = reference.select((pl.col("known_at") - pl.col("time")).median()).item()
-    return delay is not None and delay > timedelta(hours=1)
+    return 0.0 if delay is None else delay / timedelta(hours=1)
 
 
 def _errors_first(findings: list[Finding]) -> tuple[Finding, ...]:

@@ -6,10 +6,10 @@ do, and within what the days of the reference did among themselves, there is no 
 """
 
 from workbench.data.rules.arrivals import freshness, volume
-from workbench.data.rules.clocks import clock_skew, label_delay
+from workbench.data.rules.clocks import clock_skew, hours, label_delay
 from workbench.data.rules.finding import Finding
 from workbench.data.rules.gaps import sequence_gaps
-from workbench.data.rules.kinds import orphans, ratios
+from workbench.data.rules.kinds import cohorts, label_rate, orphans, ratios
 from workbench.data.rules.missing import completeness
 from workbench.data.rules.numbers import ranges, units
 from workbench.data.rules.repeats import duplicates, resent
@@ -21,11 +21,14 @@ from workbench.data.rules.words import new_categories
 __all__ = [
     "Finding",
     "clock_skew",
+    "cohorts",
     "completeness",
     "distribution",
     "duplicates",
     "freshness",
+    "hours",
     "label_delay",
+    "label_rate",
     "new_categories",
     "orphans",
     "ranges",

@@ -7,7 +7,7 @@ import polars as pl
 
 from workbench.data.rules.finding import ENOUGH, FEW, SIGMAS, Finding, by_day, percent
 
-__all__ = ["clock_skew", "label_delay"]
+__all__ = ["clock_skew", "hours", "label_delay"]
 
 MINUTE, DAY = 60.0, 86_400.0  # seconds
 SOON = MINUTE  # kinds that are known within it come at once: what changes is a clock
@@ -83,6 +83,45 @@ def clock_skew(live: pl.DataFrame, reference: pl.DataFrame) -> list[Finding]:
         )
         found.append(Finding("clock skew", "error", evidence, live.height, "time"))
     return found
+
+
+def hours(live: pl.DataFrame, reference: pl.DataFrame) -> list[Finding]:
+    """Hours of the day that moved all together, as if by another time zone: an error.
+
+    The shares of the 24 hours in `time` are compared by their total variation distance. It must be
+    0.1 or more, twice what any day of the reference had, and less than half of that once the live
+    hours are moved back by a whole number of them. From 500 rows on.
+
+    >>> from workbench.data.broken import sound
+    >>> shop = sound(days=15)                                    # open from 6 to 22
+    >>> later = shop[-960:].with_columns(pl.col("time") + pl.duration(hours=3))
+    >>> hours(later, shop[:-960])[0].evidence
+    'hours moved by +3: 22 % of the rows come at another hour, 3.2 % if they are moved back'
+    """
+    if any(frame.schema.get("time") != pl.Datetime for frame in (live, reference)):
+        return []
+    if min(live.height, reference.height) < 500:
+        return []
+    hour = pl.col("time").dt.hour().drop_nulls()
+    now, usual = (_shares(frame.select(hour).to_series()) for frame in (live, reference))
+    distance = [float(np.abs(np.roll(now, -shift) - usual).sum() / 2) for shift in range(24)]
+    best = int(np.argmin(distance))
+    if distance[0] < 0.1 or best == 0 or distance[best] > 0.5 * distance[0]:
+        return []
+    days = by_day(reference, hour.alias("hours"))["hours"]
+    worst = max((np.abs(_shares(day) - usual).sum() / 2 for day in days), default=0.0)
+    if distance[0] < 2 * worst and len(days) > 1:
+        return []
+    evidence = (
+        f"hours moved by {best if best <= 12 else best - 24:+d}: {percent(distance[0])} of the "
+        f"rows come at another hour, {percent(distance[best])} if they are moved back"
+    )
+    return [Finding("clock skew", "error", evidence, live.height, "time")]
+
+
+def _shares(hour: pl.Series) -> np.ndarray:
+    counts = np.bincount(hour.to_numpy(), minlength=24)
+    return counts / max(counts.sum(), 1)
 
 
 _DELAY = (pl.col("known_at") - pl.col("time")).dt.total_microseconds() / 1e6

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
 
 from workbench.data.rules.finding import ENOUGH, FEW, SIGMAS, Finding, percent
 
-__all__ = ["PARENTS", "orphans", "ratios"]
+__all__ = ["PARENTS", "cohorts", "label_rate", "orphans", "ratios"]
 
 PARENTS: Mapping[str, tuple[str, ...]] = {  # kind -> the kinds that must have come before it
     "decision": ("request",),
@@ -122,3 +123,49 @@ def _ratio(child, parent, day, days, name) -> Finding | None:
         f"{now:.3g} rows for each {name}, {usual.min():.3g} to {usual.max():.3g} on the days before"
     )
     return Finding("volume", severity, evidence, child[day])
+
+
+def cohorts(
+    parents: pl.LazyFrame, labels: pl.LazyFrame, at: datetime, horizon_days: float
+) -> pl.DataFrame:
+    """How many of each day's parents had a label within so many days, for the last 29 such days.
+
+    Returns a frame of `day` (0 is the last whose horizon has passed), `parents` and `labels`.
+    """
+    horizon = timedelta(days=horizon_days)
+    last = at - horizon
+    happened = pl.col("time").is_between(last - timedelta(days=29), last, closed="left")
+    asked = parents.filter(happened).select("request", "time").unique("request")
+    answers = labels.select("request", "known_at").group_by("request").agg(pl.min("known_at"))
+    labelled = (pl.col("known_at") < pl.col("time") + horizon).sum()
+    day = (pl.lit(last) - pl.col("time") - timedelta(microseconds=1)).dt.total_days()
+    rows = asked.join(answers, on="request", how="left").group_by(day=day)
+    return rows.agg(parents=pl.len(), labels=labelled).sort("day").collect()
+
+
+def label_rate(days: pl.DataFrame, name: str = "parent") -> list[Finding]:
+    """The last cohort has fewer or more labels than any before it: half or double is a warning.
+
+    That is beyond four deviations of chance, and never an error: there may be more fraud.
+
+    >>> days = pl.DataFrame({"day": range(29), "parents": 1_000, "labels": [10, *[50] * 28]})
+    >>> label_rate(days, "payment")[0].evidence
+    '1 % of the last payments whose time is up have a label, 5 % to 5 % before'
+    """
+    days = days.filter(pl.col("parents") >= ENOUGH)
+    if days.height < 15 or days["day"][0] != 0:
+        return []
+    rates = (days["labels"] / days["parents"]).to_list()
+    now, usual = rates[0], rates[1:]
+    mean = sum(days["labels"][1:]) / sum(days["parents"][1:])
+    expected = mean * days["parents"][0]
+    off = abs(days["labels"][0] - expected)
+    if not (now < 0.5 * min(usual) or now > 2 * max(usual)):
+        return []
+    if off <= SIGMAS * np.sqrt(max(expected, 1)):
+        return []
+    evidence = (
+        f"{percent(now)} of the last {name}s whose time is up have a label, "
+        f"{percent(min(usual))} to {percent(max(usual))} before"
+    )
+    return [Finding("label delay", "warning", evidence, 0, "label", pl.lit(False))]
