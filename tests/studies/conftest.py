@@ -1,11 +1,13 @@
 """A small marketplace, played through the fraud loop once for all tests."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from workbench import lab
+from workbench.bench import find_benchmarks
 from workbench.data.sources import SOURCES
 from workbench.features import count
 from workbench.fraud import history
@@ -74,3 +76,16 @@ def real_data(monkeypatch):
     if os.environ.get("CI") == "true":
         pytest.fail(words)
     pytest.skip(words)
+
+
+@pytest.fixture(scope="session")
+def broken_worlds():
+    """Two small shops on random pages and open checkouts: events to break, and the truth."""
+    find_benchmarks(Path(lab.__file__).resolve().parent.parent)  # puts them on the path
+    from benchmarks.broken_worlds import events_and_truth
+
+    spec = MarketplaceSpec(
+        users=300, items=60, days=20, shock_day=20, fraud_share=0.1, chargeback_delay_days=1.5,
+        wave_minutes=1440,
+    )  # fmt: skip
+    return [events_and_truth(replace(spec, seed=seed)) for seed in (1, 2)]

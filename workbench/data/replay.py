@@ -214,7 +214,7 @@ class Replay:
 
     def run(
         self, policies: Mapping[str, Policy], *, until: float | datetime | None = None, log=None,
-        commit_minutes: int = 1440, progress: bool = False,
+        commit_minutes: int = 1440, progress: bool = False, pipe=None,
     ) -> None:  # fmt: skip
         """Play waves with these policies, and append what becomes known to the log.
 
@@ -234,6 +234,8 @@ class Replay:
             One commit for so much recorded time.
         progress : bool
             Show a bar, a step per commit.
+        pipe : Pipe, optional
+            What the events go through on their way to the log: see `workbench.data.faults`.
 
         Raises
         ------
@@ -255,6 +257,8 @@ class Replay:
             while (requests := self.next_requests(until=moment)) is not None:
                 self.react({name: policies[name].act(rows) for name, rows in requests.items()})
             events = self.events()
+            if pipe is not None:
+                events = pipe(events, self.now)
             if log is not None:
                 if isinstance(getattr(type(log.clock), "now", None), property):
                     log.clock.now = self.now
