@@ -33,7 +33,8 @@ def _nothing(rows):
     return np.zeros(len(rows["request"]))
 
 
-POLICIES = {"home": Rank(_at_random, 5, "random"), "checkout": Threshold(_nothing, 0.5, "all")}
+PAGE = Rank(_at_random, 5, "random")
+POLICIES = {"home": PAGE, "search": PAGE, "checkout": Threshold(_nothing, 0.5, "all")}
 
 
 def events_and_truth(spec: MarketplaceSpec) -> tuple[Frames, Any]:

@@ -35,7 +35,8 @@ def _():
     world = Marketplace(spec)
     log = wb.EventLog(f"{tempfile.mkdtemp()}/log", clock=world.clock)
     approve_all = Threshold("amount", cutoff=float("inf"))
-    world.run({"home": Rank("price", k=5), "checkout": approve_all}, log=log)
+    page = Rank("price", k=5)
+    world.run({"home": page, "search": page, "checkout": approve_all}, log=log)
     decisions = log.scan("decision").filter(pl.col("action") == "approve").collect()
     return decisions, log, spec, world
 

@@ -23,7 +23,7 @@ def played(tmp_path_factory):
 
 
 def policies(cutoff):
-    return {"home": PAGE, "checkout": Threshold("amount", cutoff, f"at {cutoff}@1")}
+    return {"home": PAGE, "search": PAGE, "checkout": Threshold("amount", cutoff, f"at {cutoff}@1")}
 
 
 def value(played, cutoff, until=6):

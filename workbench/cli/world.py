@@ -16,7 +16,8 @@ def main(argv: Sequence[str]) -> None:
     """Write a marketplace's log into a folder and print what is in it, or its validity card."""
     parser = argparse.ArgumentParser(
         prog="workbench world",
-        description="Simulate a marketplace and write its log: pages show the dearest five items, "
+        description="Simulate a marketplace and write its log: pages and searches show the dearest "
+        "five items, "
         "payments of 300 and more are blocked.",
     )
     parser.add_argument("--out", metavar="FOLDER", help="a new folder for the log")
@@ -42,10 +43,8 @@ def main(argv: Sequence[str]) -> None:
         _print_card(world, options.out)
         return
     log = _new_log(options.out, world)
-    policies = {
-        "home": Rank("price", 5, "page@1"),
-        "checkout": Threshold("amount", 300.0, "rule@1"),
-    }
+    page, rule = Rank("price", 5, "page@1"), Threshold("amount", 300.0, "rule@1")
+    policies = {"home": page, "search": page, "checkout": rule}
     world.run(policies, log=log, progress=True)
     print(log)
 

@@ -16,7 +16,8 @@ __all__ = ["CARDS", "FraudPlan"]
 
 Days = tuple[float, float]
 
-_PAGE = MappingProxyType({"home": Rank("price", k=5, name="page@1")})
+_DEAREST = Rank("price", k=5, name="page@1")
+_PAGES = MappingProxyType({"home": _DEAREST, "search": _DEAREST})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +87,7 @@ class FraudPlan:
     margin: float = 0.1
     costs: fraud.Costs = field(default_factory=fraud.Costs)
     spec: TrainSpec = field(default_factory=lambda: TrainSpec(threads=1))
-    others: Mapping[str, Policy] = field(default_factory=lambda: _PAGE)
+    others: Mapping[str, Policy] = field(default_factory=lambda: _PAGES)
     seed: int = 0
 
     def __post_init__(self) -> None:
