@@ -39,6 +39,7 @@ from workbench.marketplace.pages import SURFACES, Pages
 from workbench.marketplace.people import DAY_US, HOME, PLACES, SEARCH, people_of
 from workbench.marketplace.spec import SEGMENTS, MarketplaceSpec
 from workbench.marketplace.store import Store
+from workbench.marketplace.telling import tell, with_bar
 from workbench.marketplace.truth import Truth
 from workbench.policy import Columns, Policy
 
@@ -104,9 +105,10 @@ class Marketplace:
 
     def __repr__(self):
         spec, day = self.spec, (self._agenda.now - self._agenda.start) / DAY_US
+        of_many = f", part {self._part[0]} of {self._part[1]}" if self._part[1] > 1 else ""
         return (
             f"Marketplace at day {day:.3g} of {spec.days}: {spec.users:,} users, "
-            f"{spec.items:,} items, seed {spec.seed}"
+            f"{spec.items:,} items, seed {spec.seed}{of_many}"
         )
 
     @property
@@ -225,20 +227,25 @@ class Marketplace:
         ValueError
             If a surface has no policy, or as `react`.
         """
+        log = self.log if log is None else log
+        for stop in with_bar(self._stops(until, commit_minutes), progress):
+            self.play(policies, until=stop)
+            events = self.events()
+            tell(log, events if pipe is None else pipe(events), self.now)
+
+    def play(self, policies: dict[str, Policy], *, until: float | datetime | None = None) -> None:
+        """Play waves with these policies and tell nobody; `events` has what has become known.
+
+        Raises
+        ------
+        ValueError
+            If a surface has no policy, or as `react`.
+        """
         missing = set(self._surfaces) - set(policies)
         if missing:
             raise ValueError(f"policies must answer every surface, missing: {sorted(missing)}")
-        log = self.log if log is None else log
-        for stop in _bar(self._stops(until, commit_minutes), progress):
-            while (requests := self.next_requests(until=stop)) is not None:
-                self.react({name: policies[name].act(rows) for name, rows in requests.items()})
-            events = self.events()
-            if pipe is not None:
-                events = pipe(events)
-            if log is not None:
-                if isinstance(getattr(type(log.clock), "now", None), property):
-                    log.clock.now = self.now
-                log.append(**events, complete_until=self.now)
+        while (requests := self.next_requests(until=until)) is not None:
+            self.react({name: policies[name].act(rows) for name, rows in requests.items()})
 
     def _stops(self, until, commit_minutes: int) -> list[datetime]:
         if commit_minutes < 1:
@@ -287,11 +294,3 @@ class Marketplace:
             segment=Words(self.people.segment[users], np.array(SEGMENTS)),
             device=self.people.main_device(users, first * SLOTS),
         )  # fmt: skip
-
-
-def _bar(stops: list[datetime], progress: bool):
-    if not progress:
-        return stops
-    from tqdm.auto import tqdm
-
-    return tqdm(stops, desc="marketplace", unit="commit")
