@@ -73,7 +73,7 @@ class Marketplace:
     >>> world = Marketplace(MarketplaceSpec(users=1_000, days=2))
     >>> requests = world.next_requests()
     >>> {surface: len(set(rows["request"].tolist())) for surface, rows in requests.items()}
-    {'home': 13, 'search': 8, 'checkout': 9}
+    {'home': 9, 'search': 5, 'checkout': 10}
     """
 
     def __init__(
@@ -274,6 +274,7 @@ class Marketplace:
             changed = np.flatnonzero(self.catalogue.launch_day == 0)
         midnight = self._agenda.start + day * DAY_US
         users = np.arange(self._part[0], self.spec.users, self._part[1])
+        self.opinions.settle()
         self.opinions.of_spammers(users, day, midnight)
         if self._part[0] == 0:
             self._ledger.write(
