@@ -45,7 +45,8 @@ from workbench.policy import Columns, Policy
 
 __all__ = ["Marketplace"]
 
-Pipe = Callable[[dict[str, pl.DataFrame]], dict[str, pl.DataFrame]]
+Frames = dict[str, pl.DataFrame]
+Pipe = Callable[[Frames, datetime], Frames]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -217,7 +218,7 @@ class Marketplace:
         commit_minutes : int, default 1440
             One commit for so much simulated time.
         pipe : callable, optional
-            What the events go through on their way to the log, from frames by kind to the same: a
+            What the events go through on their way to the log, `pipe(events, now) -> events`: a
             broken one loses, doubles or changes some (`workbench.data.faults`).
         progress : bool
             Show a bar, a step per commit.
@@ -231,7 +232,7 @@ class Marketplace:
         for stop in with_bar(self._stops(until, commit_minutes), progress):
             self.play(policies, until=stop)
             events = self.events()
-            tell(log, events if pipe is None else pipe(events), self.now)
+            tell(log, events if pipe is None else pipe(events, self.now), self.now)
 
     def play(self, policies: dict[str, Policy], *, until: float | datetime | None = None) -> None:
         """Play waves with these policies and tell nobody; `events` has what has become known.
