@@ -68,11 +68,11 @@ RULES: tuple[Rule, ...] = (  # in this order: what the first explain, the later 
 SHAPE_RULES = (rules.units, rules.distribution, rules.slices)  # a sample of live rows will do
 COMPLETE_RULES: tuple[Rule, ...] = (rules.duplicates, rules.sequence_gaps)  # no samples
 EXPLAINS = {  # a finding of the first for a column makes these of the same column old news
-    "schema": {"completeness", "units", "range", "new categories", "distribution"},
-    "completeness": {"completeness"},
+    "schema": {"completeness", "units", "range", "new categories", "distribution", "volume"},
+    "completeness": {"completeness", "volume"},
     "units": {"units", "range", "distribution"},
     "range": {"distribution"},
-    "new categories": {"distribution"},
+    "new categories": {"distribution", "volume"},
     "clock skew": {"clock skew"},
 }
 

@@ -12,7 +12,7 @@ from workbench.data.rules.finding import FEW, SIGMAS, Finding
 __all__ = ["freshness", "volume"]
 
 DAY = 1440  # minutes
-BUSY = 20  # minutes with rows in even the emptiest of the same stretches: no chance of none
+BUSY = 15  # minutes with rows in even the emptiest of the same stretches: no chance of none
 BEYOND = 3.0  # spreads of the days around their weekday's mean, beyond the range of the weekday
 
 
@@ -71,7 +71,7 @@ def freshness(minutes: np.ndarray, live_days: int = 1) -> list[Finding]:
     Notes
     -----
     A silence is a finding if, on each earlier day (on each of the same weekday, where there are
-    four), the same stretch had 20 minutes or more in which rows came; of each live day the worst is
+    four), the same stretch had 15 minutes or more in which rows came; of each live day the worst is
     named. So is a silence until now that is twice as long as any before, for rows that come too
     seldom to have hours.
 
