@@ -104,6 +104,10 @@ def checks_of_the_log(looks: Sequence[Look]) -> list[Alarms]:
     return found
 
 
+def _report(look: Look, kind: str, days: int) -> checks.Report:
+    return checks.report(look.events[kind], kind, at=look.at, days=days)
+
+
 def _windows(look: Look) -> tuple[int, ...]:
     """Lengths of the live window, in days."""
     return (1, 7) if look.day % 7 == 0 else (1,)
