@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from workbench.data.checks import CHECKS, Report
+from workbench.data.checks import CHECKS, Finding, Report
 from workbench.widgets.picture import Picture
 
 __all__ = ["chart"]
@@ -64,25 +64,23 @@ def chart(reports: Report | Sequence[Report]) -> Picture:
 
 
 def _cells(reports: Sequence[Report], several: bool) -> pl.DataFrame:
-    """One row per check and day, or per check and column with a finding, worst first."""
-    rows = []
-    for report in reports:
-        day = f"{report.at:%m-%d}" if several else "table"
-        rows += [(check, day, "ok", 0, "") for check in CHECKS]
-        for each in report.findings:
-            named = ".".join(filter(None, [each.kind, each.column]))
-            where = day if several else named or "table"
-            rows.append((each.check, where, each.severity, each.rows, each.evidence))
+    """One row per check and day, or per check and column with a finding: the worst of each."""
+    found = [
+        (each.check, _place(each, report, several), each.severity, each.rows, each.evidence)
+        for report in reports
+        for each in report.findings
+    ]
+    places = [f"{report.at:%m-%d}" for report in reports] if several else [row[1] for row in found]
+    checks = dict.fromkeys([*CHECKS, *(row[0] for row in found)])
+    sound = [(check, place, "ok", 0, "") for place in places or ["table"] for check in checks]
     names = ["check", "where", "severity", "rows", "evidence"]
-    cells = pl.DataFrame(rows, schema=names, orient="row")
-    if not several:  # no column of its own where every finding has one
-        places = cells.filter(pl.col("severity") != "ok")["where"].unique()
-        if len(places) and "table" not in places:
-            cells = cells.with_columns(
-                where=pl.when(pl.col("severity") == "ok")
-                .then(pl.lit(places.sort()[0]))
-                .otherwise("where")
-            )
+    cells = pl.DataFrame(found + sound, schema=names, orient="row")
     bad = pl.col("severity").replace_strict({"ok": 0, "warning": 1, "error": 2})
     cells = cells.sort(bad, descending=True, maintain_order=True)
     return cells.unique(["check", "where"], keep="first", maintain_order=True)
+
+
+def _place(finding: Finding, report: Report, several: bool) -> str:
+    if several:
+        return f"{report.at:%m-%d}"
+    return ".".join(filter(None, [finding.kind, finding.column])) or "table"
