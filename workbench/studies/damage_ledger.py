@@ -76,10 +76,11 @@ class DamageLedger:
         lines = []
         for (task, unit), rows in table.group_by("task", "unit", maintain_order=True):
             usual = self.rows.filter(pl.col("task") == task).unique("world")
+            more = f"more {unit.split()[0]}"
             lines += [
                 f"{task}, {worlds} worlds: clean AUC {usual['auc_clean'].mean():.3f}, "
                 f"{unit} {usual['cost_clean'].mean():,.0f}",
-                f"{'':<29}{'true AUC lost':>24}{f'more {unit.split()[0]}':>25}{'found':>6}{'days':>5}",
+                f"{'':<29}{'true AUC lost':>24}{more:>25}{'found':>6}{'days':>5}",
             ]
             lines += [_line(row) for row in rows.iter_rows(named=True)]
             lines.append("")

@@ -176,8 +176,9 @@ class Scoreboard:
                 f"{share[NAMED][0]:.2f}", f"{share[ERROR][0]:.2f}", _ranged(share[FALSE], 3),
             ))  # fmt: skip
         lines += [
-            "any alarm: rang at all; a new alarm: one that the clean twin does not ring; named: about",
-            "the right kind and column; false errors: share of clean days of a kind; (n): in n worlds",
+            "any alarm: rang at all; a new alarm: one that the clean twin does not ring;",
+            "named: about the right kind and column; false errors: share of clean days of a kind;",
+            "(n): in n worlds only",
         ]
         return "\n".join([*lines, "", *self._faults(self.detectors[0])])
 
