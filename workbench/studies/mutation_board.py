@@ -191,7 +191,7 @@ class Scoreboard:
                  f"{'':<24}{head}   named  error   days (large)"]  # fmt: skip
         whole = "".join(f"{self.recall(detector, level=level).estimate:>8.2f} "
                         for level in self.levels)  # fmt: skip
-        lines.append(f"{'all of them':<24}{whole}")
+        lines.append(f"{'all of them':<24}{whole}".rstrip())
         for fault in table["fault"].unique(maintain_order=True):
             rows = {row["level"]: row for row in table.filter(fault=fault).iter_rows(named=True)}
             cells = ""
