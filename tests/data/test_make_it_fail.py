@@ -22,6 +22,7 @@ def test_the_example_of_a_check_fails_it_and_names_the_column(check):
     assert check in {finding.check for finding in found.findings}
     columns = {"schema": "place", "completeness": "user", "units": "amount", "range": "amount"}
     columns |= {"new categories": "place", "distribution": "amount", "sequence gaps": "sequence"}
+    columns |= {"identity": "user"}
     named = {finding.column for finding in found.findings if finding.check == check}
     assert columns.get(check) in named or check not in columns
 

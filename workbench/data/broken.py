@@ -111,5 +111,6 @@ FAULTS: Mapping[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
         amount=pl.when(_one_in(2)).then(pl.col("amount") * 0.4 + 12).otherwise("amount")
     ),
     "label delay": lambda live: live.with_columns(pl.col("time") - pl.duration(days=14)),
+    "identity": lambda live: live.with_columns(user=10_000 + pl.col("user")),
     "clock skew": lambda live: live.with_columns(pl.col("time") - pl.duration(hours=1)),
 }

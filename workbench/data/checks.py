@@ -50,6 +50,7 @@ CHECKS = (
     "distribution",
     "label delay",
     "clock skew",
+    "identity",
 )
 
 Rule = Callable[[pl.DataFrame, pl.DataFrame], list[Finding]]
@@ -64,14 +65,24 @@ RULES: tuple[Rule, ...] = (  # in this order: what the first explain, the later 
     rules.label_delay,
     rules.distribution,
     rules.slices,
+    rules.strangers,
 )
-SHAPE_RULES = (rules.units, rules.distribution, rules.slices)  # a sample of live rows will do
+SHAPE_RULES = (
+    rules.units,
+    rules.distribution,
+    rules.slices,
+    rules.strangers,
+)  # a sample of live rows will do
 COMPLETE_RULES: tuple[Rule, ...] = (rules.duplicates, rules.sequence_gaps)  # no samples
 EXPLAINS = {  # a finding of the first for a column makes these of the same column old news
-    "schema": {"completeness", "units", "range", "new categories", "distribution", "volume"},
+    "schema": {
+        *("completeness", "units", "range", "new categories", "distribution", "volume"),
+        "identity",
+    },
     "completeness": {"completeness", "volume"},
-    "units": {"units", "range", "distribution"},
-    "range": {"distribution"},
+    "units": {"units", "range", "distribution", "identity"},
+    "range": {"distribution", "identity"},
+    "distribution": {"identity"},
     "new categories": {"distribution", "volume"},
     "clock skew": {"clock skew"},
 }

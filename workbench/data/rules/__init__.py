@@ -9,6 +9,7 @@ from workbench.data.rules.arrivals import freshness, volume
 from workbench.data.rules.clocks import clock_skew, hours, label_delay
 from workbench.data.rules.finding import Finding
 from workbench.data.rules.gaps import sequence_gaps
+from workbench.data.rules.identity import strangers
 from workbench.data.rules.kinds import cohorts, label_rate, orphans, ratios
 from workbench.data.rules.missing import completeness
 from workbench.data.rules.numbers import ranges, units
@@ -37,6 +38,7 @@ __all__ = [
     "schema",
     "sequence_gaps",
     "slices",
+    "strangers",
     "units",
     "volume",
 ]
