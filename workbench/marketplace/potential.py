@@ -200,7 +200,7 @@ class PotentialOutcomes:
         """What `save` wrote."""
         table = pl.read_parquet(path)
         by_day, values = "day" in table.columns, {}
-        for arm in table["arm"].cat.get_categories():
+        for arm in table["arm"].unique(maintain_order=True):
             rows = table.filter(pl.col("arm") == arm)
             users = rows["user"].unique(maintain_order=True).to_numpy()
             values[arm] = np.stack(

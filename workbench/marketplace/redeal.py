@@ -41,7 +41,10 @@ def dealt(users: np.ndarray, shares: Mapping[str, float], *, salt: str) -> np.nd
     ['old', 'old', 'old', 'old', 'new']
     >>> assign(users, shares, salt="x").tolist()
     ['old', 'old', 'old', 'old', 'new']
+
+    Raises ValueError if shares do not sum to 1.
     """
+    check_shares(shares)
     best, arm = np.full(len(users), np.inf), np.zeros(len(users), np.int8)
     equal = len({*shares.values()} - {0}) == 1  # then the logarithm changes no order
     for number, (name, share) in enumerate(shares.items()):
@@ -92,7 +95,6 @@ def moments(
     >>> frame.with_columns(frame["variance"].round(3)).row(0)
     (0, 'old', 0, 4, 2.5, 1.667)
     """
-    check_shares(shares)
     missing = [name for name in shares if name not in outcomes]
     if missing:
         raise ValueError(f"shares must be of the arms {[*outcomes]}, got also {missing}")
