@@ -1,8 +1,8 @@
 """Two policies with the same luck differ only where they decide differently, and in what follows.
 
-What people share can carry a difference from one to another, at midnight and not before: bestsellers
-of everybody's sales, and empty shelves. With ample stock only bestsellers are left; the claims about
-other people hold until the first midnight on which the two worlds list other bestsellers.
+What people share can carry a difference from one to another, at midnight and not before: the
+bestsellers of everybody's sales, and empty shelves. With ample stock only bestsellers are left; the
+claims about other people hold until the first midnight on which the worlds list others.
 """
 
 from datetime import timedelta
