@@ -10,6 +10,8 @@ events; `world.truth` knows the rest, so every estimate can be marked against th
     home checkout the two surfaces               agenda       who asks next
     world         waves, reactions, the run      truth        the only door to the answers
     fraud_truth   the answers about frauds
+    potential     everybody under each policy     copies       how they are played and counted
+    redeal        a thousand experiments from two worlds
     luck          chance keyed by what it is about; ids that hide what they hold
 """
 
