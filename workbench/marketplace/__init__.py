@@ -13,6 +13,8 @@ events; `world.truth` knows the rest, so every estimate can be marked against th
     pages         home pages and searches        checkout     payments
     agenda        who asks next                  world        waves, reactions, the run
     parts         one world on many workers      truth        the only door to the answers
+    potential     everybody under each policy    copies       how they are played and counted
+    redeal        a thousand experiments from two worlds
     luck          chance keyed by what it is about; ids that hide what they hold
 """
 

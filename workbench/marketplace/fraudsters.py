@@ -52,6 +52,7 @@ _SMALLER = 0.5  # the amount of a second try
 _RETRY_MINUTES = 4.0
 _DELAY_SPREAD = 0.8  # of the log of the days until the complaint
 _LONGEST_BURST = 60
+_DRAWS = 4  # of an item, until one is launched
 _TAKEOVER, _SELLER = TECHNIQUES.index(ACCOUNT_TAKEOVER), TECHNIQUES.index(COMPROMISED_SELLER)
 
 
@@ -129,14 +130,25 @@ class Fraudsters:
         user, visit, step, time, technique = (
             column[goes_on] for column in (user, visit, step, time, technique)
         )
-        return Bursts(user, visit, step, time, self.item(user, visit, step), technique)
+        item = self.item(user, visit, step)
+        found = item >= 0
+        columns = user, visit, step, time, item, technique
+        return Bursts(*(column[found] for column in columns))
 
     def item(self, user, visit, step) -> np.ndarray:
-        """What a thief pays for, shape (n,)."""
+        """What a thief pays for, -1 where nothing of that kind is launched yet, shape (n,)."""
+        launch_day, day = self.behaviour.catalogue.launch_day, visit // SLOTS
+        item = self._item(user, visit, step)
+        for again in range(1, _DRAWS):
+            early = np.flatnonzero(launch_day[item] > day)
+            item[early] = self._item(user[early], visit[early], step[early], again)
+        return np.where(launch_day[item] > day, -1, item)
+
+    def _item(self, user, visit, step, *again: int) -> np.ndarray:
         catalogue, luck = self.behaviour.catalogue, self.behaviour.luck
         technique, day = technique_of(visit), visit // SLOTS
         item = catalogue.direct(user, visit, step)
-        chance = luck.uniform("thief's item", user, visit, step)
+        chance = luck.uniform("thief's item", user, visit, step, *again)
         theirs = technique == _TAKEOVER
         if theirs.any():
             about = user[theirs], visit[theirs], step[theirs]

@@ -8,6 +8,7 @@ inside for three weeks.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +65,13 @@ class Ledger:
             columns.setdefault("known_at", columns["time"])
             key = (kind, tuple(columns), tuple((words or {}).items()))
             self._parts[key].append(columns)
+
+    def everything(self) -> Iterator[tuple[str, dict[str, str], dict[str, np.ndarray | Words]]]:
+        """Give away all that is held, due or not: kind, constant words, columns. For the truth."""
+        for (kind, _, words), parts in self._parts.items():
+            for columns in parts:
+                yield kind, dict(words), columns
+        self._parts.clear()
 
     def due(self, now: int) -> dict[str, pl.DataFrame]:
         """Hand out the events known before `now` (microseconds), each once, ordered by time."""

@@ -6,12 +6,13 @@ Choices, with their sources:
 
 - A mood is a number, 0 when nothing happened, and fades with a time constant of ten days. A planned
   visit happens with probability logistic(1.1 + mood): 0.75 in an even mood.
-- A page that got a click lifts it, one without a click lowers it. A page whose slots all come from
-  one category lowers it, and so does a page like the one before: lists of one kind satisfy less
-  although each item fits better (Ziegler et al. 2005, "Improving recommendation lists through topic
-  diversification", WWW), and people who are shown less variety leave more often (Anderson et al.
-  2020, "Algorithmic effects on the diversity of consumption on Spotify", WWW). So a page can be
-  more accurate and worse.
+- A page that got a click lifts it, one without a click lowers it. A page with three or more of
+  five slots from one category lowers it (by the share of pairs that are alike: Simpson 1949,
+  "Measurement of diversity", Nature 163), and more so if the page before was mostly of that
+  category too: lists of one kind satisfy less although each item fits better (Ziegler et al. 2005,
+  "Improving recommendation lists through topic diversification", WWW), and people who are shown
+  less variety leave more often (Anderson et al. 2020, "Algorithmic effects on the diversity of
+  consumption on Spotify", WWW). So a page can be more accurate and worse.
 - A good purchase lifts it, a bad one lowers it; an empty shelf lowers it, and a wrong block lowers
   it most: those people come less often for about a week.
 - After each visit a person may leave for good, the sooner the worse the mood (a discrete-time
@@ -31,8 +32,8 @@ _LOG_ODDS = 1.1
 EVEN_MOOD_COMES = 1 / (1 + np.exp(-_LOG_ODDS))  # of the planned visits
 _FADES_US = 10.0 * 86_400_000_000
 _LEAVES, _LEAVES_BY_MOOD = 0.004, 1.5  # of the visits, in an even mood; per unit of mood
-_CLICKED, _NOTHING, _ONE_KIND, _SAME_AGAIN = 0.06, 0.06, 0.5, 0.15
-_VARIED = 0.4  # sum of squared category shares up to which a page is varied enough
+_CLICKED, _NOTHING, _ONE_KIND, _SAME_AGAIN = 0.06, 0.06, 1.5, 0.4
+_VARIED = 0.2  # share of pairs of slots of one category up to which a page is varied enough
 _GOOD_PURCHASE, _SOLD_OUT, _BLOCKED = 0.1, 0.15, 1.6
 _WORST, _BEST = -3.0, 1.5
 
@@ -65,9 +66,9 @@ class Loyalty:
         self.gone[user] |= happens & (self._luck.uniform("leaves", user, visit) < leaves)
         return happens
 
-    def page(self, user, time, clicked, main_category, concentration) -> None:
-        """One page each: whether it was clicked, its main category, its sum of squared shares."""
-        one_kind = np.maximum(concentration - _VARIED, 0)
+    def page(self, user, time, clicked, main_category, alike) -> None:
+        """One page each: whether it was clicked, its main category, its share of alike pairs."""
+        one_kind = np.maximum(alike - _VARIED, 0)
         again = (main_category == self._last_kind[user]) & (one_kind > 0)
         self._last_kind[user] = main_category
         found = np.where(clicked, _CLICKED, -_NOTHING)

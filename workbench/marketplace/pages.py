@@ -165,10 +165,11 @@ class Pages:
         if self._surface == HOME and len(pages):
             key = row * kinds + catalogue.category[item]
             counts = np.bincount(key, minlength=entries.shape[1] * kinds).reshape(-1, kinds)[pages]
-            shares = counts / counts.sum(axis=1)[:, None]
+            slots = counts.sum(axis=1)
+            alike = (counts * (counts - 1)).sum(axis=1) / np.maximum(slots * (slots - 1), 1)
             self._loyalty.page(
                 entries[USER, pages], entries[TIME, pages], found[pages] > 0,
-                counts.argmax(axis=1), (shares**2).sum(axis=1),
+                counts.argmax(axis=1), alike,
             )  # fmt: skip
         self._loyalty.sold_out(entries[USER, empty], entries[TIME, empty])
 

@@ -14,10 +14,12 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
+from workbench.marketplace.copies import potential_outcomes
 from workbench.marketplace.fraud_truth import Checkouts, FraudTruth
 from workbench.marketplace.fraudsters import Fraudsters
 from workbench.marketplace.looking import Shown, examined_in_cascade
 from workbench.marketplace.luck import FIRST_BOT_SLOT, SLOTS, TURN_STEPS, Ids
+from workbench.marketplace.potential import PotentialOutcomes
 from workbench.marketplace.techniques import shares_by_day
 
 __all__ = ["Truth"]
@@ -150,6 +152,21 @@ class Truth:
     def is_spam(self, ratings) -> np.ndarray:
         """Whether a rating is an advertisement, bool, shape (n,)."""
         return self._world.opinions.spam(_column(ratings, "event").astype(np.int64))
+
+    # effects
+
+    def potential_outcomes(self, arms, *, until=None, by_day: bool = False) -> PotentialOutcomes:
+        """What happens from now on with everybody in each arm: the true effect, see `potential`.
+
+        Parameters
+        ----------
+        arms : dict of arm name to (dict of surface to Policy)
+        until : float or datetime, optional
+            Days from the start, or a moment; the end of the last day if not given.
+        by_day : bool
+            Keep every day of every user.
+        """
+        return potential_outcomes(self._world, arms, until=until, by_day=by_day)
 
     # payments
 
