@@ -37,6 +37,15 @@ def test_a_line_chart_refuses_a_column_that_is_not_there():
         lines(pl.DataFrame({"day": [1]}), "day", "auc")
 
 
+def test_whole_days_are_marked_by_whole_numbers_and_half_days_by_any():
+    def ticks(days):
+        picture = lines(pl.DataFrame({"day": days, "auc": [0.9, 0.8]}), "day", "auc")
+        return picture.chart.to_dict()["layer"][0]["encoding"]["x"].get("axis", {})
+
+    assert ticks([1, 2]) == {"tickMinStep": 1}
+    assert ticks([0.5, 1.0]) == {}
+
+
 def test_a_picture_carries_a_specification_a_drawing_and_words():
     picture = two_clocks.chart(two_clocks.status_by_day(labelled("positive", "pending")))
     bundle = picture._repr_mimebundle_()
