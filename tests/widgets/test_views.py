@@ -37,6 +37,16 @@ def test_a_line_chart_refuses_a_column_that_is_not_there():
         lines(pl.DataFrame({"day": [1]}), "day", "auc")
 
 
+def test_whole_days_are_marked_by_whole_numbers_and_half_days_by_any():
+    def labels(days):
+        frame = pl.DataFrame({"day": days, "auc": [0.0] * len(days)})
+        return lines(frame, "day", "auc")._repr_mimebundle_()["image/svg+xml"]
+
+    assert ">1<" in labels([1, 2, 3])
+    assert ">1.2<" not in labels([1, 2, 3])
+    assert ">1.5<" in labels([1.0, 1.5, 2.0])
+
+
 def test_a_picture_carries_a_specification_a_drawing_and_words():
     picture = two_clocks.chart(two_clocks.status_by_day(labelled("positive", "pending")))
     bundle = picture._repr_mimebundle_()

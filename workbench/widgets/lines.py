@@ -46,7 +46,9 @@ def lines(
     if missing:
         raise ValueError(f"frame has no column {sorted(missing)}; it has {frame.columns}")
     rounded = frame.with_columns(pl.selectors.float().round(5))
-    base = alt.Chart(rounded).encode(x=alt.X(f"{x}:Q", title=x))
+    whole = frame[x].dtype.is_integer()  # then there is no day 1.2
+    ticks = alt.Axis(tickMinStep=1, format="d") if whole else alt.Undefined
+    base = alt.Chart(rounded).encode(x=alt.X(f"{x}:Q", title=x, axis=ticks))
     if name is not None:
         base = base.encode(color=alt.Color(f"{name}:N", scale=alt.Scale(range=PALETTE), title=name))
     scale = alt.Scale(zero=False)
