@@ -53,7 +53,7 @@ class TestTheTruth:
         outcomes = world.truth.potential_outcomes(
             {"block": policies.block, "usual": policies.usual}, by_day=True
         )
-        assert outcomes.first_day, outcomes.days == (2, 3)
+        assert (outcomes.first_day, outcomes.days) == (2, 3)
         np.testing.assert_array_equal(world.truth.mood(np.arange(500)), before[0])
         assert (world.now, set(world._ledger._parts)) == before[1:]
         asked = []
@@ -148,6 +148,10 @@ class TestTheTruth:
     def test_an_unknown_metric_arm_or_look_is_an_error(self, outcomes, asked, words):
         with pytest.raises(ValueError, match=words):
             outcomes.of(*asked)
+
+    def test_a_deal_at_a_look_that_was_not_kept_is_an_error(self, outcomes):
+        with pytest.raises(ValueError, match=r"look must be in \[1, 5\], got 0"):
+            outcomes.deal(HALVES, salt="x", look=0)
 
 
 class TestManyExperiments:

@@ -101,9 +101,7 @@ class PotentialOutcomes:
         """The metric of each user in this arm until a look, shape (n,)."""
         if arm not in self.values:
             raise ValueError(f"arm must be one of {self.arms}, got {arm!r}")
-        if look is not None and not (self.by_day and 1 <= look <= self.days):
-            kept = f"in [1, {self.days}]" if self.by_day else "left out: days were not kept"
-            raise ValueError(f"look must be {kept}, got {look}")
+        self._check_look(look)
         weights = {metric: 1.0} if isinstance(metric, str) else metric
         strange = [name for name in weights if name not in METRICS]
         if strange:
@@ -150,6 +148,7 @@ class PotentialOutcomes:
             If shares do not sum to 1, or an arm has no outcomes.
         """
         self._check_arms(shares)
+        self._check_look(look)
         arm, names = dealt(self.users, shares, salt=salt), np.array([*shares])
         shown = np.empty((len(METRICS), len(self.users)))
         for number, name in enumerate(shares):
@@ -217,6 +216,11 @@ class PotentialOutcomes:
         if covariate is None:
             return each(metric)
         return np.stack([each(metric), each(covariate)], axis=2)
+
+    def _check_look(self, look: int | None) -> None:
+        if look is not None and not (self.by_day and 1 <= look <= self.days):
+            kept = f"in [1, {self.days}]" if self.by_day else "left out: days were not kept"
+            raise ValueError(f"look must be {kept}, got {look}")
 
     def _check_arms(self, shares: Mapping[str, float]) -> None:
         missing = [name for name in shares if name not in self.values]
