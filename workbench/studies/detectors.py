@@ -63,25 +63,30 @@ Alarms = list[Alarm] | None  # None: it did not look
 Detector = Callable[[Sequence[Look]], list[Alarms]]
 
 
-def checks_of_a_kind(looks: Sequence[Look]) -> list[list[Alarm]]:
-    """`checks.report` of each kind by itself, the last day against four weeks.
+def checks_of_a_kind(looks: Sequence[Look]) -> list[Alarms]:
+    """`checks.report` of each kind by itself: the last day against the four weeks before.
 
-    That there is too little to judge by is no alarm.
+    On every seventh day also the last week, for what comes too rarely to be judged by the day. That
+    there is too little to judge by is no alarm.
     """
     return [
         [
             alarm
             for kind in look.kinds
-            for alarm in _alarms(checks.report(look.events[kind], kind, at=look.at), kind)
+            for days in _windows(look)
+            for alarm in _alarms(
+                checks.report(look.events[kind], kind, at=look.at, days=days), kind
+            )
         ]
         for look in looks
     ]
 
 
-def checks_of_the_log(looks: Sequence[Look]) -> list[list[Alarm]]:
+def checks_of_the_log(looks: Sequence[Look]) -> list[Alarms]:
     """`checks.report_log`: each kind by itself, and what the kinds say about each other.
 
-    Where one kind is to be looked at, those are left out that it has nothing to do with.
+    When it looks is as above. Where one kind is to be looked at, those are left out that it has
+    nothing to do with.
     """
     found = []
     for look in looks:
@@ -93,8 +98,15 @@ def checks_of_the_log(looks: Sequence[Look]) -> list[list[Alarm]]:
             or kind in PARENTS.get(look.kind, ())
             or look.kind in PARENTS.get(kind, ())
         }
-        found.append(_alarms(checks.report_log(InMemoryLog(near, look.at)), "log"))
+        log = InMemoryLog(near, look.at)
+        reports = [checks.report_log(log, days=days) for days in _windows(look)]
+        found.append([alarm for report in reports for alarm in _alarms(report, "log")])
     return found
+
+
+def _windows(look: Look) -> tuple[int, ...]:
+    """Lengths of the live window, in days."""
+    return (1, 7) if look.day % 7 == 0 else (1,)
 
 
 def _alarms(report: checks.Report, kind: str) -> list[Alarm]:
@@ -124,6 +136,7 @@ class OfPairs:
     reference_days: int = 28
 
     def __call__(self, looks: Sequence[Look]) -> list[Alarms]:
+        """The alarms of each look."""
         pairs, places = [], []
         for number, look in enumerate(looks):
             for kind in look.kinds:
@@ -152,6 +165,7 @@ class Sparing:
     days: int = 1
 
     def __call__(self, looks: Sequence[Look]) -> list[Alarms]:
+        """The alarms of each look; None where it does not look."""
         taken = [look.world < self.worlds and look.day <= self.days for look in looks]
         some = [look for look, takes in zip(looks, taken, strict=True) if takes]
         answers = iter(self.detector(some) if some else ())
