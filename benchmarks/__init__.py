@@ -11,4 +11,5 @@ AREAS = {
     "checks": "checks",
     "import": "import_time",
     "policy": "policy",
+    "world": "world",
 }  # area -> file

@@ -41,6 +41,7 @@ __all__ = ["assign", "check_shares", "fingerprint", "uniform"]
 _GOLDEN, _FIRST, _SECOND = np.array(  # of SplitMix64
     [0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB], np.uint64
 )
+_WORDS = (np.dtype(np.int64), np.dtype(np.uint64))
 _11, _27, _30, _31 = np.array([11, 27, 30, 31], np.uint64)
 
 
@@ -180,6 +181,8 @@ def _mix(words: np.ndarray) -> np.ndarray:
 
 def _words(column: ArrayLike) -> np.ndarray:
     """One 64-bit word per id: an integer's value, a text's BLAKE2b."""
+    if type(column) is np.ndarray and column.dtype in _WORDS and column.ndim:
+        return column.view(np.uint64)
     ids = np.atleast_1d(column)
     if ids.dtype.kind in "iu":
         wide = np.int64 if ids.dtype.kind == "i" else np.uint64

@@ -32,8 +32,7 @@ def played(spec_or_world, policies=POLICIES, until=None):
     world = spec_or_world
     if isinstance(world, MarketplaceSpec):
         world = Marketplace(world)
-    while (requests := world.next_requests(until)) is not None:
-        world.react({surface: policies[surface].act(rows) for surface, rows in requests.items()})
+    world.play(policies, until=until)
     return world.events()
 
 
@@ -47,6 +46,7 @@ def policies():
     """Fill pages at random; approve everything or nothing."""
     return SimpleNamespace(
         usual=POLICIES, at_random=at_random, home=RANDOM_PAGES,
+        dearest=Rank("price", 5, "dearest"), rule=Threshold("amount", 100.0, "rule"),
         approve=POLICIES, block=PAGES | {"checkout": BLOCK_ALL},
     )  # fmt: skip
 

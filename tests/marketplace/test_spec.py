@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from workbench.marketplace import Marketplace, MarketplaceSpec
+from workbench.marketplace import Marketplace, MarketplaceSpec, Shock
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,13 @@ from workbench.marketplace import Marketplace, MarketplaceSpec
         ({"chargeback_delay_days": -2.0}, "chargeback_delay_days must be at least 0"),
         ({"shock_day": 61}, r"shock_day must be in \[0, days\] = \[0, 60\], got 61"),
         ({"shock_segment": "cats"}, "shock_segment must be one of"),
+        ({"price_level": -5.0}, "price_level must be at least 0.01, got -5.0"),
+        ({"stock_days": -1.0}, "stock_days must be at least 0"),
+        ({"search_share": 0.8}, r"must sum to 1 at most, got 0.35 \+ 0.8"),
+        ({"newcomer_share": 2.0}, r"newcomer_share must be in \[0, 1\], got 2.0"),
+        ({"shocks": ("sale",)}, "shocks must be a tuple of Shock, got 'sale'"),
+        ({"shocks": (Shock(kind="sale", day=60),)}, "must begin before day 60, the end"),
+        ({"shocks": (Shock(kind="sale", day=1, category=20),)}, r"must be in \[0, 20\), got 20"),
         ({"start": datetime(2024, 1, 1)}, "start must carry a time zone"),
         ({"start": datetime(2024, 1, 1, 5, tzinfo=UTC)}, "start must be a midnight"),
     ],
@@ -30,6 +37,28 @@ from workbench.marketplace import Marketplace, MarketplaceSpec
 def test_an_impossible_spec_is_an_error_with_the_rule(dials, words):
     with pytest.raises(ValueError, match=words):
         MarketplaceSpec(**dials)
+
+
+@pytest.mark.parametrize(
+    ("dials", "words"),
+    [
+        ({"kind": "war"}, r"kind must be one of \['tastes', .* got 'war'"),
+        ({"kind": "sale", "day": -1}, "day must be a whole number from 0 on, got -1"),
+        ({"kind": "sale", "day": 1.5}, "day must be a whole number from 0 on, got 1.5"),
+        ({"kind": "sale", "days": 0}, "days must be a whole number from 1 on, got 0"),
+        (
+            {"kind": "sale", "size": 1.0},
+            r"size of a shock of kind sale must be in \(0, 0.95\], got",
+        ),
+        ({"kind": "bots", "size": float("nan")}, "must be in .*got nan"),
+        ({"kind": "tastes", "segment": "cats"}, "segment must be one of"),
+        ({"kind": "sale", "segment": "retired"}, "a shock of kind sale has no segment"),
+        ({"kind": "bots", "category": 1}, "a shock of kind bots has no category"),
+    ],
+)
+def test_an_impossible_shock_is_an_error_with_the_rule(dials, words):
+    with pytest.raises(ValueError, match=words):
+        Shock(**{"day": 3} | dials)
 
 
 @pytest.mark.parametrize("scale", [-1, 0, float("inf"), float("nan")])

@@ -75,10 +75,10 @@ class Behaviour:
         language, luck = self.catalogue.language, self.luck
         taste = self.people.shocks.taste(self.people, user, visit)
         affinity = taste @ self.catalogue.centres.T / (1.5 * TASTES**0.5)
-        likely = np.cumsum(np.exp(_CHOOSY * affinity), axis=1)
-        chance = luck.uniform("wanted category", user, visit)[:, None] * likely[:, -1:]
+        likely, key = np.cumsum(np.exp(_CHOOSY * affinity), axis=1), luck.key(user, visit)
+        chance = luck.uniform("wanted category", key)[:, None] * likely[:, -1:]
         category = (likely[:, :-1] <= chance).sum(axis=1)
-        return language.nouns.draw(category, luck.uniform("wanted noun", user, visit))
+        return language.nouns.draw(category, luck.uniform("wanted noun", key))
 
     def query(self, user, page: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         """What is typed on a page of a visit, an index into the queries, shape (n,)."""
@@ -114,38 +114,39 @@ class Behaviour:
         bots = np.flatnonzero(shown.bots)
         if bots.size:
             seen = shown.take(bots)
-            chance = self.luck.uniform("click", seen.user, seen.page, seen.item)
+            chance = self.luck.uniform("click", seen.key)
             clicked[bots] = (chance < _BOT_CLICKS) & (seen.position <= _BOT_DEPTH)
         return clicked
 
     def buys(self, clicked: Shown) -> np.ndarray:
         """Which clicks lead to the checkout."""
-        chance = self.luck.uniform("buy", clicked.user, clicked.page, clicked.item)
+        chance = self.luck.uniform("buy", clicked.key)
         return ~clicked.bots & (chance < self.purchase(clicked.user, clicked.visit, clicked.item))
 
-    def turns_to(self, surface: int, user, page, found: np.ndarray) -> np.ndarray:
+    def turns_to(self, surface: int, key, page, found: np.ndarray) -> np.ndarray:
         """The surface of the next page of a visit, -1 if there is none, shape (n,).
 
-        `found` is 0 where nothing was clicked, 1 after a click, 2 on the way to the checkout.
+        `key` is about (user, page); `found` is 0 where nothing was clicked, 1 after a click, 2 on
+        the way to the checkout.
         """
-        other = self.luck.uniform("other surface", user, page) < _OTHER_SURFACE
-        goes_on = self.luck.uniform("goes on", user, page) < _GOES_ON[found]
+        other = self.luck.uniform("other surface", key) < _OTHER_SURFACE
+        goes_on = self.luck.uniform("goes on", key) < _GOES_ON[found]
         goes_on &= page % TURNS < TURNS - 1
         return np.where(goes_on, np.where(other, _TURNS_TO[surface], surface), -1)
 
-    def reading_us(self, user, page, item) -> np.ndarray:
+    def reading_us(self, key: np.ndarray) -> np.ndarray:
         """Microseconds from the page to the click: 3 s plus an exponential of mean 20 s."""
-        return (3e6 + 20e6 * self.luck.exponential("reading", user, page, item)).astype(np.int64)
+        return (3e6 + 20e6 * self.luck.exponential("reading", key)).astype(np.int64)
 
-    def dwell_seconds(self, user, page, item) -> np.ndarray:
+    def dwell_seconds(self, key, item) -> np.ndarray:
         """How long a click keeps the person, to a tenth of a second: about 20 s."""
-        noise = self.luck.normal("dwell", user, page, item)
+        noise = self.luck.normal("dwell", key)
         return np.round(np.exp(3.0 + 0.5 * self.catalogue.quality[item] + 0.8 * noise), 1)
 
-    def thinking_us(self, user, page, item) -> np.ndarray:
+    def thinking_us(self, key: np.ndarray) -> np.ndarray:
         """Microseconds from the click to the checkout: minutes for most, hours or days else."""
-        spread = self.luck.normal("thinking", user, page, item)
-        soon = self.luck.uniform("sleeps on it", user, page, item) < 0.7
+        spread = self.luck.normal("thinking", key)
+        soon = self.luck.uniform("sleeps on it", key) < 0.7
         minutes = np.where(soon, 5 * np.exp(0.8 * spread), 14 * 60 * np.exp(spread))
         return (minutes * _MINUTE_US).astype(np.int64)
 
@@ -155,7 +156,7 @@ class Behaviour:
         return self.people.basket[user] + AMOUNT_SPREAD * noise
 
     def _clicks_home(self, shown: Shown) -> np.ndarray:
-        chance = self.luck.uniform("click", shown.user, shown.page, shown.item)
+        chance = self.luck.uniform("click", shown.key)
         clicked = np.zeros(len(chance), bool)
         likely = np.flatnonzero(chance < self.examined(shown.position))
         some = shown.take(likely)
@@ -164,11 +165,10 @@ class Behaviour:
         return clicked
 
     def _clicks_found(self, shown: Shown) -> np.ndarray:
-        about = (shown.user, shown.page, shown.item)
-        attracted = self.luck.uniform("click", *about) < self.attraction_found(shown)
+        attracted = self.luck.uniform("click", shown.key) < self.attraction_found(shown)
         satisfied = np.zeros(len(attracted), bool)
         some = np.flatnonzero(attracted)
-        chance = self.luck.uniform("satisfied", *(ids[some] for ids in about))
+        chance = self.luck.uniform("satisfied", shown.key[some])
         satisfied[some] = chance < self.satisfied(shown.take(some))
         patience = self.luck.uniform("reads on", shown.user, shown.page, shown.position)
         return cascade(shown, attracted, satisfied, patience)

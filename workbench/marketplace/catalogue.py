@@ -110,9 +110,9 @@ def catalogue_of(spec: MarketplaceSpec, luck: Luck, shocks: Shocks) -> Catalogue
     centres = luck.normal("category centre", kinds[:, None], dimensions[None, :])
     own = luck.normal("item vector", items[:, None], dimensions[None, :])
     quality = luck.normal("quality", items)
-    level = 3.2 + 0.6 * luck.normal("category price", kinds)  # e**3.2 is about 25
+    level = np.log(spec.price_level) + 0.6 * luck.normal("category price", kinds)
     price = np.round(np.exp(level[category] + 0.6 * luck.normal("price", items)), 2)
-    price = np.maximum(price, 0.5)
+    price = np.maximum(price, 0.01)
     rank = np.argsort(np.argsort(-(0.5 * quality + luck.normal("fame", items))))
     weight = (rank + 1.0 + POPULARITY_OFFSET * spec.items) ** -POPULARITY_EXPONENT
     owners = np.cumsum(1 / np.arange(1, spec.sellers + 1))

@@ -139,7 +139,7 @@ class Checkout:
         """What honest buyers got for their money: moods, and for some of them a rating."""
         quality = self._fraudsters.behaviour.catalogue.quality[entries[ITEM]]
         self._loyalty.bought(entries[USER], entries[TIME], quality)
-        self._opinions.of_buyers(entries[[USER, VISIT, STEP, ITEM]], entries[TIME])
+        self._opinions.of_buyers(entries[[USER, VISIT, STEP, ITEM, TIME]])
 
     def _adapt(self, blocked: np.ndarray, agenda: Agenda) -> None:
         """Blocked thieves give up, go on, or try the same purchase again, smaller."""

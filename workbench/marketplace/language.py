@@ -58,9 +58,9 @@ class Language:
     >>> brand = language.brands_of(item, noun)
     >>> for title in language.titles(item, noun, brand, np.array([0, 1, 2])):
     ...     print(title)
-    exquisite wireless charger by Kinexo
-    award-winning natural eating apple, single
-    Timberlune exquisite velvet settee
+    superior silver screen protector, with cable
+    luxury organic pear by Sunfolde
+    Casalta standing light, velvet, set of two
     """
 
     luck: Luck

@@ -73,13 +73,13 @@ class Ledger:
                 continue
             columns = {name: _together([part[name] for part in parts]) for name in names}
             known = columns["known_at"] < now
-            held = {name: values[~known] for name, values in columns.items()}
-            parts[:] = [held] if len(held["event"]) else []
-            if known.any():
-                frame = pl.DataFrame(
-                    {name: _series(values[known]) for name, values in columns.items()}
-                )
-                frames[kind].append(frame.with_columns(**{k: pl.lit(v) for k, v in words}))
+            held = {} if known.all() else {name: each[~known] for name, each in columns.items()}
+            parts[:] = [held] if held else []
+            if held:
+                columns = {name: values[known] for name, values in columns.items()}
+            if len(columns["event"]):
+                told = pl.DataFrame({name: _series(each) for name, each in columns.items()})
+                frames[kind].append(told.with_columns(**{k: pl.lit(v) for k, v in words}))
         clock = pl.col("time", "known_at").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
         return {
             kind: pl.concat(parts, how="diagonal").sort("time", "event").with_columns(clock)

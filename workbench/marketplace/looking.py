@@ -36,6 +36,7 @@ class Shown:
     position: np.ndarray  # 1 is the top
     bestseller: np.ndarray  # bool
     grade: np.ndarray  # relevance for what is wanted, 0 to 3; in a search only
+    key: np.ndarray  # of the luck about (user, page, item)
 
     @property
     def page(self) -> np.ndarray:
@@ -67,7 +68,7 @@ def cascade(
     Examples
     --------
     >>> one, places = np.zeros(3, int), np.array([1, 2, 3])
-    >>> shown = Shown(one, one, one, places, places, one > 0, one)
+    >>> shown = Shown(one, one, one, places, places, one > 0, one, one)
     >>> yes, no = np.ones(3, bool), np.zeros(3, bool)
     >>> cascade(shown, yes, np.array([False, True, True]), np.zeros(3)).tolist()
     [True, True, False]
@@ -84,7 +85,7 @@ def examined_in_cascade(shown: Shown, attraction: np.ndarray, satisfied: np.ndar
     """P(read) of each result, given what is above it, shape (n,).
 
     >>> one, places = np.zeros(2, int), np.array([1, 2])
-    >>> shown = Shown(one, one, one, places, places, one > 0, one)
+    >>> shown = Shown(one, one, one, places, places, one > 0, one, one)
     >>> examined_in_cascade(shown, np.array([0.5, 0.5]), np.array([0.4, 0.4])).round(2).tolist()
     [1.0, 0.72]
     """

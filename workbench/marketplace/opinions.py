@@ -43,23 +43,30 @@ class Opinions:
 
     def __init__(self, behaviour: Behaviour, ledger: Ledger, *, rating_share: float):
         self._behaviour, self._ledger, self._rating_share = behaviour, ledger, rating_share
-        self._luck = behaviour.luck
+        self._luck, self._bought = behaviour.luck, []
         self._ids = Ids(behaviour.luck.seed, "rating")
 
-    def of_buyers(self, entries: np.ndarray, time: np.ndarray) -> None:
-        """Some buyers will rate: `entries` has rows user, visit, step, item, shape (4, n)."""
-        user, visit, step, item = entries
-        rates = self._luck.uniform("rates", user, visit, step) < self._rating_share
-        user, visit, step, item = entries[:, rates]
+    def of_buyers(self, entries: np.ndarray) -> None:
+        """Some buyers will rate: `entries` has rows user, visit, step, item, time, shape (5, n)."""
+        self._bought.append(entries)
+
+    def settle(self) -> None:
+        """Decide who of the buyers since the last time rates; before a day after they bought."""
+        if not self._bought:
+            return
+        entries, self._bought = np.concatenate(self._bought, axis=1), []
+        key = self._luck.key(*entries[:3])
+        rates = self._luck.uniform("rates", key) < self._rating_share
+        (user, visit, step, item, time), key = entries[:, rates], key[rates]
         catalogue, people = self._behaviour.catalogue, self._behaviour.people
         taste = people.shocks.taste(people, user, visit)
         affinity = np.einsum("nd,nd->n", taste, catalogue.vector[item]) / (1.5 * TASTES**0.5)
         felt = _BY_QUALITY * catalogue.quality[item] + _BY_AFFINITY * affinity
-        felt += _STARS + _NOISE * self._luck.normal("stars", user, visit, step)
-        wait = 1 + _RATED_AFTER_DAYS * self._luck.exponential("rated after", user, visit, step)
+        felt += _STARS + _NOISE * self._luck.normal("stars", key)
+        wait = 1 + _RATED_AFTER_DAYS * self._luck.exponential("rated after", key)
         self._ledger.write(
             "rating", event=self._ids.of(user, visit, step), user=user, item=item,
-            time=time[rates] + (wait * DAY_US).astype(np.int64), score=_stars(felt),
+            time=time + (wait * DAY_US).astype(np.int64), score=_stars(felt),
         )  # fmt: skip
 
     def of_spammers(self, users: np.ndarray, day: int, midnight: int) -> None:

@@ -100,7 +100,9 @@ class Pages:
         grade = np.zeros(len(item), np.int64)
         if self._surface == SEARCH:
             grade = behaviour.relevance(self._wanted[row], item)
-        shown = Shown(user, visit, turn, item, position, self._store.bestseller[item], grade)
+        key = behaviour.luck.key(user, visit * TURNS + turn, item)
+        best = self._store.bestseller[item]
+        shown = Shown(user, visit, turn, item, position, best, grade, key)
         event = self._ids.of(user, visit, turn * TURN_STEPS + candidate + 1)
         page = {"request": self._request[row], "user": user, "session": self._session[row]}
         time, surface = entries[TIME, row] + _RENDER_US, {"surface": self._name}
@@ -116,9 +118,8 @@ class Pages:
         )
         yes = np.flatnonzero(behaviour.clicks(self._surface, shown))
         clicked = shown.take(yes)
-        about = clicked.user, clicked.page, clicked.item
-        time = time[yes] + behaviour.reading_us(*about)
-        dwell = behaviour.dwell_seconds(*about)
+        time = time[yes] + behaviour.reading_us(clicked.key)
+        dwell = behaviour.dwell_seconds(clicked.key, clicked.item)
         self._ledger.write(
             "click", surface, event=event[yes], time=time, item=clicked.item,
             known_at=time + (dwell * 1e6).astype(np.int64), position=clicked.position,
@@ -132,7 +133,7 @@ class Pages:
         found[row[yes][buys]] = 2
         self._moods(row, item, found, np.unique(row[yes][empty]))
         paying = clicked.take(buys)
-        checkout = time[buys] + behaviour.thinking_us(paying.user, paying.page, paying.item)
+        checkout = time[buys] + behaviour.thinking_us(paying.key)
         step = (turn * TURN_STEPS + candidate + 1)[yes][buys]
         pays = np.stack([
             checkout, paying.user, paying.visit, step, paying.item,
@@ -145,13 +146,15 @@ class Pages:
     def _next_pages(self, found: np.ndarray, last: np.ndarray) -> np.ndarray:
         """Entries for those who open another page in the same visit."""
         behaviour, entries = self._behaviour, self._entries
-        user, page = entries[USER], entries[VISIT] * TURNS + self._turn
-        kind = behaviour.turns_to(self._surface, user, page, found)
-        wait = behaviour.reading_us(user, page, np.full_like(page, -1))
-        more = entries.copy()
-        more[TIME], more[KIND] = last + _NEXT_PAGE_US + wait, kind
+        page = entries[VISIT] * TURNS + self._turn
+        key = behaviour.luck.key(entries[USER], page)
+        kind = behaviour.turns_to(self._surface, key, page, found)
+        on = np.flatnonzero(kind >= 0)
+        more = entries[:, on]
+        more[TIME] = last[on] + _NEXT_PAGE_US + behaviour.reading_us(key[on])
+        more[KIND] = kind[on]
         more[STEP] += TURN_STEPS
-        return more[:, kind >= 0]
+        return more
 
     def _moods(self, row, item, found, empty) -> None:
         """Tell what the pages did to moods: clicked or not, how varied, an empty shelf."""

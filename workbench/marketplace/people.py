@@ -21,6 +21,7 @@ Choices, with their sources:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -128,12 +129,21 @@ class People:
     def main_device(self, user: np.ndarray, visit: np.ndarray) -> np.ndarray:
         """The device that is the user's own on the day of the visit, Int64 ids."""
         upgraded = visit // SLOTS >= self.upgrade_day[user]
-        return self.devices.of(user, np.full(len(user), _VISIT_BITS - 1), upgraded)
+        return self.main_devices[upgraded.astype(np.int64), user]
+
+    @cached_property
+    def main_devices(self) -> np.ndarray:
+        """Everybody's first and second main device, shape (2, users)."""
+        users = np.arange(len(self.segment))
+        last = np.full(len(users), _VISIT_BITS - 1)
+        return np.stack([self.devices.of(users, last, which) for which in (0, 1)])
 
     def device(self, user: np.ndarray, visit: np.ndarray) -> np.ndarray:
         """The device of an honest visit: the main one, now and then one never seen before."""
         other = self.luck.uniform("other device", user, visit) < OTHER_DEVICE_SHARE
-        return np.where(other, self.devices.of(user, visit, 2), self.main_device(user, visit))
+        device = self.main_device(user, visit)
+        device[other] = self.devices.of(user[other], visit[other], 2)
+        return device
 
     def place(self, user: np.ndarray, day: np.ndarray) -> np.ndarray:
         """Where an honest user is on a day, as an index into PLACES: home, or away for a week."""

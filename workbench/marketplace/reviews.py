@@ -150,13 +150,13 @@ def review_texts(language: Language, written: Written) -> Reviews:
     >>> ids, stars = np.array([0, 1]), np.array([1, 5])
     >>> reviews = review_texts(language_of(20, Luck(0)), Written(ids, ids, ids, ids, stars))
     >>> reviews.text[0], reviews.sentiment.round(2).tolist()
-    ('This is a normal mobile phone. Feels cheap and useless. I would not buy it again.',
-     [-0.55, 1.0])
+    ('Avoid this mobile phone! Feels cheap and useless. A rip-off. We use it every week.',
+     [-0.81, 0.86])
     """
     stars = np.asarray(written.stars)
     if stars.size and not 1 <= stars.min() <= stars.max() <= 5:
         raise ValueError(f"stars must be in 1 to 5, got {stars.min()} to {stars.max()}")
-    about = written.user, written.visit, written.item
+    about = [language.luck.key(written.user, written.visit, written.item)]
 
     def chance(purpose):
         return language.luck.uniform(f"review {purpose}", *about)
@@ -200,8 +200,8 @@ def spam_texts(
     >>> from workbench.marketplace.luck import Luck
     >>> from workbench.marketplace.language import language_of
     >>> one = np.array([9])
-    >>> spam_texts(language_of(20, Luck(0)), one, one, one, one).tolist()
-    ['90 % OFF!!! Lose weight in one week: see lucky-prize-30 is the name. Best best best!']
+    >>> print(spam_texts(language_of(20, Luck(0)), one, one, one, one)[0])
+    90 % OFF!!! Cheap loans without questions: visit us lucky-prize-38 dot example Now now now!
     """
     luck = language.luck
     campaign = (luck.uniform("spam campaign", user) * _CAMPAIGNS).astype(np.int64)

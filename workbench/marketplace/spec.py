@@ -38,6 +38,7 @@ _LEAST = {  # the smallest value allowed
     "position_bias": 0.0,
     "chargeback_delay_days": 0.0,
     "stock_days": 0.0,
+    "price_level": 0.01,
 }
 
 
@@ -104,6 +105,7 @@ class MarketplaceSpec:
     new_item_share: float = 0.1  # of items
     sponsored_share: float = 0.05  # of items
     rating_share: float = 0.2  # of purchases
+    price_level: float = 25.0  # of the median item, in francs, euros or what you like
     stock_days: float = 14.0
     season: float = 0.2
     candidates: int = 20

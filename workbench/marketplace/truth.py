@@ -27,10 +27,10 @@ class Truth:
     """What is really so in one world. Tables are frames or mappings of columns.
 
     >>> from workbench.marketplace import Marketplace, MarketplaceSpec
-    >>> world = Marketplace(MarketplaceSpec(users=200, days=2))
+    >>> world = Marketplace(MarketplaceSpec(users=500, days=2))
     >>> page = world.next_requests()["home"]
     >>> world.truth.click_probability(page)[:3].round(3).tolist()
-    [0.491, 0.227, 0.21]
+    [0.137, 0.245, 0.115]
     """
 
     def __init__(self, world, fraudsters: Fraudsters):
@@ -101,7 +101,8 @@ class Truth:
         chance, rows = behaviour.attraction(user, visit, item, best), np.flatnonzero(searched)
         position = _column(requests, "position") if "position" in names else np.ones(len(item), int)
         grade = behaviour.relevance(behaviour.wanted(user, visit), item)
-        slate = Shown(user, visit, step // TURN_STEPS, item, position, best, grade).take(rows)
+        turn = step // TURN_STEPS
+        slate = Shown(user, visit, turn, item, position, best, grade, grade).take(rows)
         chance[rows] = behaviour.attraction_found(slate)
         if "position" not in names:
             return chance

@@ -39,12 +39,14 @@ from workbench.marketplace.pages import SURFACES, Pages
 from workbench.marketplace.people import DAY_US, HOME, PLACES, SEARCH, people_of
 from workbench.marketplace.spec import SEGMENTS, MarketplaceSpec
 from workbench.marketplace.store import Store
+from workbench.marketplace.telling import tell, with_bar
 from workbench.marketplace.truth import Truth
 from workbench.policy import Columns, Policy
 
 __all__ = ["Marketplace"]
 
-Pipe = Callable[[dict[str, pl.DataFrame]], dict[str, pl.DataFrame]]
+Frames = dict[str, pl.DataFrame]
+Pipe = Callable[[Frames, datetime], Frames]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -72,7 +74,7 @@ class Marketplace:
     >>> world = Marketplace(MarketplaceSpec(users=1_000, days=2))
     >>> requests = world.next_requests()
     >>> {surface: len(set(rows["request"].tolist())) for surface, rows in requests.items()}
-    {'home': 13, 'search': 8, 'checkout': 9}
+    {'home': 9, 'search': 5, 'checkout': 10}
     """
 
     def __init__(
@@ -104,9 +106,10 @@ class Marketplace:
 
     def __repr__(self):
         spec, day = self.spec, (self._agenda.now - self._agenda.start) / DAY_US
+        of_many = f", part {self._part[0]} of {self._part[1]}" if self._part[1] > 1 else ""
         return (
             f"Marketplace at day {day:.3g} of {spec.days}: {spec.users:,} users, "
-            f"{spec.items:,} items, seed {spec.seed}"
+            f"{spec.items:,} items, seed {spec.seed}{of_many}"
         )
 
     @property
@@ -215,7 +218,7 @@ class Marketplace:
         commit_minutes : int, default 1440
             One commit for so much simulated time.
         pipe : callable, optional
-            What the events go through on their way to the log, from frames by kind to the same: a
+            What the events go through on their way to the log, `pipe(events, now) -> events`: a
             broken one loses, doubles or changes some (`workbench.data.faults`).
         progress : bool
             Show a bar, a step per commit.
@@ -225,20 +228,25 @@ class Marketplace:
         ValueError
             If a surface has no policy, or as `react`.
         """
+        log = self.log if log is None else log
+        for stop in with_bar(self._stops(until, commit_minutes), progress):
+            self.play(policies, until=stop)
+            events = self.events()
+            tell(log, events if pipe is None else pipe(events, self.now), self.now)
+
+    def play(self, policies: dict[str, Policy], *, until: float | datetime | None = None) -> None:
+        """Play waves with these policies and tell nobody; `events` has what has become known.
+
+        Raises
+        ------
+        ValueError
+            If a surface has no policy, or as `react`.
+        """
         missing = set(self._surfaces) - set(policies)
         if missing:
             raise ValueError(f"policies must answer every surface, missing: {sorted(missing)}")
-        log = self.log if log is None else log
-        for stop in _bar(self._stops(until, commit_minutes), progress):
-            while (requests := self.next_requests(until=stop)) is not None:
-                self.react({name: policies[name].act(rows) for name, rows in requests.items()})
-            events = self.events()
-            if pipe is not None:
-                events = pipe(events)
-            if log is not None:
-                if isinstance(getattr(type(log.clock), "now", None), property):
-                    log.clock.now = self.now
-                log.append(**events, complete_until=self.now)
+        while (requests := self.next_requests(until=until)) is not None:
+            self.react({name: policies[name].act(rows) for name, rows in requests.items()})
 
     def _stops(self, until, commit_minutes: int) -> list[datetime]:
         if commit_minutes < 1:
@@ -267,6 +275,7 @@ class Marketplace:
             changed = np.flatnonzero(self.catalogue.launch_day == 0)
         midnight = self._agenda.start + day * DAY_US
         users = np.arange(self._part[0], self.spec.users, self._part[1])
+        self.opinions.settle()
         self.opinions.of_spammers(users, day, midnight)
         if self._part[0] == 0:
             self._ledger.write(
@@ -287,11 +296,3 @@ class Marketplace:
             segment=Words(self.people.segment[users], np.array(SEGMENTS)),
             device=self.people.main_device(users, first * SLOTS),
         )  # fmt: skip
-
-
-def _bar(stops: list[datetime], progress: bool):
-    if not progress:
-        return stops
-    from tqdm.auto import tqdm
-
-    return tqdm(stops, desc="marketplace", unit="commit")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import polars as pl
+import polars.selectors as cs
 
 from workbench.data import checks
 from workbench.data.rules.kinds import PARENTS
@@ -66,16 +67,15 @@ Detector = Callable[[Sequence[Look]], list[Alarms]]
 def checks_of_a_kind(looks: Sequence[Look]) -> list[Alarms]:
     """`checks.report` of each kind by itself: the last day against the four weeks before.
 
-    On every seventh day also the last week, for what comes too rarely to be judged by the day. That
+    On every seventh day the last week, for what comes too rarely to be judged by the day. That
     there is too little to judge by is no alarm.
     """
     return [
         [
             alarm
             for kind in look.kinds
-            for days in _windows(look)
             for alarm in _alarms(
-                checks.report(look.events[kind], kind, at=look.at, days=days), kind
+                checks.report(look.events[kind], kind, at=look.at, days=_days(look)), kind
             )
         ]
         for look in looks
@@ -85,13 +85,13 @@ def checks_of_a_kind(looks: Sequence[Look]) -> list[Alarms]:
 def checks_of_the_log(looks: Sequence[Look]) -> list[Alarms]:
     """`checks.report_log`: each kind by itself, and what the kinds say about each other.
 
-    When it looks is as above. Where one kind is to be looked at, those are left out that it has
-    nothing to do with.
+    When it looks is as above. Where one kind is to be looked at, the others are read as far as they
+    refer to it or it to them.
     """
     found = []
     for look in looks:
         near = {
-            kind: frame
+            kind: frame if look.kind in (None, kind) else frame.select(_REFERENCE)
             for kind, frame in look.events.items()
             if look.kind is None
             or kind == look.kind
@@ -99,14 +99,16 @@ def checks_of_the_log(looks: Sequence[Look]) -> list[Alarms]:
             or look.kind in PARENTS.get(kind, ())
         }
         log = InMemoryLog(near, look.at)
-        reports = [checks.report_log(log, days=days) for days in _windows(look)]
-        found.append([alarm for report in reports for alarm in _alarms(report, "log")])
+        found.append(_alarms(checks.report_log(log, days=_days(look)), "log"))
     return found
 
 
-def _windows(look: Look) -> tuple[int, ...]:
-    """Lengths of the live window, in days."""
-    return (1, 7) if look.day % 7 == 0 else (1,)
+_REFERENCE = cs.by_name("time", "known_at", "request", "item", require_all=False)
+
+
+def _days(look: Look) -> int:
+    """Length of the live window."""
+    return 7 if look.day % 7 == 0 else 1
 
 
 def _alarms(report: checks.Report, kind: str) -> list[Alarm]:
