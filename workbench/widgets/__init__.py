@@ -2,6 +2,8 @@
 
 two_clocks    what is known of each day's payments, as the calendar moves
 checks        what the checks found, by column or by day
+scoreboard    which faults the checks found, by fault and size
+damage        what each fault cost, found or missed
 lines         one quantity over days, with marks where something happened
 validity      how sales spread over items and hours, in a world and in real data
 """
