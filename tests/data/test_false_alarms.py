@@ -19,7 +19,7 @@ PER_DAY = 120
 
 
 def shop(seed):
-    """Six weeks of a small shop; with missing and rare values, heavy tails, and good and bad days."""
+    """Six weeks of a small shop: missing and rare values, heavy tails, good and bad days."""
     rows = sound(days=28 + DAYS, per_day=PER_DAY, seed=seed)
     rng = np.random.default_rng(seed)
     weight = rng.lognormal(0, 0.1, 28 + DAYS)  # good and bad days

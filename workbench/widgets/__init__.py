@@ -1,6 +1,7 @@
 """One view per file over pure functions; notebooks and marimo apps share them.
 
 two_clocks    what is known of each day's payments, as the calendar moves
+checks        what the checks found, by column or by day
 lines         one quantity over days, with marks where something happened
 validity      how sales spread over items and hours, in a world and in real data
 """
