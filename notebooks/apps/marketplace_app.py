@@ -1,0 +1,149 @@
+"""Break a shop, and see who notices. `marimo run notebooks/apps/marketplace_app.py`."""
+
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App(width="medium", app_title="Break it live")
+
+with app.setup:
+    import marimo as mo
+
+    from workbench.data import checks
+    from workbench.marketplace import Marketplace, MarketplaceSpec
+    from workbench.studies.broken_days import CHOICES, open_shop
+    from workbench.widgets import broken_days
+    from workbench.widgets import checks as checks_map
+    from workbench.widgets.broken_days import View
+
+    DAYS = range(28, 49)  # four weeks to compare with, three to look at
+
+
+@app.cell
+def _():
+    mo.md("""
+    # Something just broke. Would you notice, and what would it cost?
+
+    A small shop: people look at pages, search, pay; some are thieves. One model stops frauds,
+    another fills the home page, and checks watch the data that both live on.
+
+    **Guess before you press.** Three things can break: a field is renamed, an amount is doubled, a
+    tenth of the clicks is lost. Which one rings no alarm? Which one costs most?
+    """)
+    return
+
+
+@app.cell
+def _():
+    asked, complaint = View.read(mo.query_params().to_dict(), DAYS)
+    broken, set_broken = mo.state(asked)
+    return asked, broken, complaint, set_broken
+
+
+@app.cell
+def _(asked):
+    today = mo.ui.slider(DAYS[0], DAYS[-1], value=asked.day, label="today is day", show_value=True)
+    seed = mo.ui.number(0, 999, value=asked.seed, label="shop number")
+    fault = mo.ui.dropdown([*CHOICES], value=asked.fault or "swapped columns", label="or this:")
+    level = mo.ui.dropdown(["small", "medium", "large"], value=asked.level, label="how much:")
+    return fault, level, seed, today
+
+
+@app.cell
+def _(fault, level, seed, set_broken, today):
+    def press(name, size, label, kind="warn"):
+        view = View(day=today.value, seed=seed.value).broken(name, size)
+        return mo.ui.button(label=label, kind=kind, on_click=lambda _: set_broken(view))
+
+    presses = [
+        press("renamed field", "large", "rename a field"),
+        press("amount doubled", "medium", "double an amount"),
+        press("dropped events", "medium", "drop a tenth of the clicks"),
+        mo.ui.button(label="reset", kind="neutral", on_click=lambda _: set_broken(View())),
+    ]
+    other = press(fault.value, level.value, "break it", kind="danger")
+    mo.vstack(
+        [
+            mo.hstack([today, seed], justify="start", gap=3),
+            mo.hstack([mo.md("**Break it today:**"), *presses], justify="start"),
+            mo.hstack([fault, level, other], justify="start"),
+        ]
+    )
+    return
+
+
+@app.cell
+def _(seed):
+    spec = MarketplaceSpec(
+        seed=seed.value, users=500, items=200, days=DAYS.stop, shock_day=DAYS.stop,
+        fraud_share=0.06, chargeback_delay_days=1.5, wave_minutes=1440,
+    )  # fmt: skip
+    with mo.status.spinner(f"Playing {spec.days} days of shop {spec.seed} …"):
+        shop = open_shop(Marketplace(spec))
+    return (shop,)
+
+
+@app.cell
+def _(broken, shop):
+    pressed = broken()
+    run = shop.twin
+    if pressed.fault is not None:
+        with mo.status.spinner("Checking every day …"):
+            run = shop.broken_by(pressed.fault, pressed.level, pressed.since)
+    return pressed, run
+
+
+@app.cell
+def _(complaint, run, today):
+    counters = [
+        mo.stat(value, label=label, caption=caption, bordered=True)
+        for label, (value, caption) in broken_days.numbers(run, today.value).items()
+    ]
+    wrong = mo.callout(f"The address says what cannot be: {complaint}", "warn")
+    mo.vstack([wrong] * bool(complaint) + [mo.hstack(counters, widths="equal")])
+    return
+
+
+@app.cell
+def _(run, today):
+    mo.vstack([mo.md(broken_days.words(run, today.value)), broken_days.chart(run, today.value)])
+    return
+
+
+@app.cell
+def _(pressed, seed, today):
+    # the address says what is seen, so that a link shows it again
+    address, wanted = mo.query_params(), View(day=today.value, seed=seed.value).address()
+    if pressed.fault is not None:
+        wanted |= pressed.address() | {"day": str(today.value), "seed": str(seed.value)}
+    for name in ("day", "seed", "fault", "level", "since"):
+        if address.get(name) != wanted.get(name):
+            address[name] = wanted.get(name)
+    return
+
+
+@app.cell
+def _():
+    example, set_example = mo.state("")
+    fail = [
+        mo.ui.button(label=check, on_click=lambda _, check=check: set_example(check))
+        for check in checks.CHECKS
+    ]
+    mo.vstack(
+        [
+            mo.md("## Can every check fail?\n\nA check that never rang is a check nobody has "
+                  "tested. **Make it fail**, with a table that is broken in just that way:"),
+            mo.hstack(fail, justify="start", wrap=True),
+        ]
+    )  # fmt: skip
+    return (example,)
+
+
+@app.cell
+def _(example):
+    found = checks.compare(*checks.example(example()), "payment")
+    mo.vstack([mo.plain_text(repr(found)), checks_map.chart(found)])
+    return
+
+
+if __name__ == "__main__":
+    app.run()
