@@ -21,13 +21,12 @@ with app.setup:
 @app.cell
 def _():
     mo.md("""
-    # Something just broke. Would you notice, and what would it cost?
+    # Something just broke. Would you notice?
 
-    A small shop: people look at pages, search, pay; some are thieves. One model stops frauds,
-    another fills the home page, and checks watch the data that both live on.
-
-    **Guess before you press.** Three things can break: a field is renamed, an amount is doubled, a
-    tenth of the clicks is lost. Which one rings no alarm? Which one costs most?
+    A small shop with a home page, a search and a checkout. One model fills the page, another stops
+    thieves, and checks watch the data that both live on. **Guess before you press:** a field is
+    renamed, an amount is doubled, a tenth of the clicks is lost. Which of them does no check
+    notice? Which costs most? Then move on, day by day.
     """)
     return
 
@@ -93,19 +92,28 @@ def _(broken, shop):
 
 
 @app.cell
-def _(complaint, run, today):
+def _(complaint, run, shop, today):
     counters = [
         mo.stat(value, label=label, caption=caption, bordered=True)
         for label, (value, caption) in broken_days.numbers(run, today.value).items()
     ]
     wrong = mo.callout(f"The address says what cannot be: {complaint}", "warn")
-    mo.vstack([wrong] * bool(complaint) + [mo.hstack(counters, widths="equal")])
+    went_on = mo.md(broken_days.went_on(shop.busy, today.value))
+    mo.vstack([wrong] * bool(complaint) + [went_on, mo.hstack(counters, widths="equal")])
     return
 
 
 @app.cell
-def _(run, today):
-    mo.vstack([mo.md(broken_days.words(run, today.value)), broken_days.chart(run, today.value)])
+def _(run):
+    drawn = broken_days.chart(run).drawn()
+    return (drawn,)
+
+
+@app.cell
+def _(drawn, run, today):
+    said = mo.md(broken_days.words(run, today.value))
+    seen = mo.hstack([drawn.until(day=today.value), said], widths=[5, 2], align="start")
+    mo.vstack([seen, mo.accordion({"What to notice (guess first)": mo.md(broken_days.NOTICE)})])
     return
 
 
@@ -141,7 +149,7 @@ def _():
 @app.cell
 def _(example):
     found = checks.compare(*checks.example(example()), "payment")
-    mo.vstack([mo.plain_text(repr(found)), checks_map.chart(found)])
+    mo.hstack([checks_map.chart(found), mo.plain_text(repr(found))], justify="start")
     return
 
 

@@ -100,6 +100,8 @@ class Shop:
         When day 0 began.
     twin : BrokenDays
         Every day as it was without a fault.
+    busy : pl.DataFrame
+        day, people, home, search, clicks, checkouts, frauds: what went on; frauds by the truth.
     """
 
     def __init__(self, clean: dict[str, pl.DataFrame], models: DailyModels):
@@ -110,6 +112,7 @@ class Shop:
         marks = models.marks(clean)
         same = {"auc_clean": pl.col("auc"), "cost_clean": pl.col("cost")}
         self.twin = BrokenDays(None, None, rings, marks.with_columns(**same))
+        self.busy = models.busy(clean)
 
     @property
     def days(self) -> range:

@@ -114,6 +114,19 @@ class DailyModels:
         rows = [*self._fraud(log, since), *self._clicks(log, since)]
         return pl.DataFrame(rows, schema=MARKS, orient="row")
 
+    def busy(self, clean: Frames) -> pl.DataFrame:
+        """What went on in the shop: day, people, home, search, clicks, checkouts, frauds."""
+        shown, of = clean["impression"], pl.col("request")
+        seen = shown.group_by(day=self._day("time")).agg(
+            people=pl.col("user").n_unique(),
+            **{
+                name: of.filter(pl.col("surface") == name).n_unique() for name in ("home", "search")
+            },
+        )
+        clicks = clean["click"].group_by(day=self._day("time")).agg(clicks=pl.len())
+        paid = self._paid.group_by("day").agg(checkouts=pl.len(), frauds=pl.col("stolen").sum())
+        return seen.join(clicks, on="day").join(paid, on="day").sort("day")
+
     def _fraud(self, log: Frames, since: int):
         """The week's model on the payments of each day; between trainings nothing is learnt."""
         task, models = self.plan.task, self._trained

@@ -1,7 +1,7 @@
 """A shop day by day, with something broken in it: which checks ring, what models do, what it costs.
 
-`chart` draws `workbench.studies.broken_days.BrokenDays` until today and nothing of what is to come;
-`numbers` and `words` say the same in three figures and in sentences. `View` is what a link holds.
+`chart` draws the days of a `workbench.studies.broken_days.BrokenDays`; `numbers` and `words` say the
+same of one day, in three figures and in sentences. `View` is what a link holds.
 """
 
 from __future__ import annotations
@@ -16,13 +16,26 @@ from workbench.data.fault import LEVELS
 from workbench.studies.broken_days import CHOICES, BrokenDays
 from workbench.widgets.picture import Picture
 
-__all__ = ["View", "chart", "model_of", "numbers", "words"]
+__all__ = ["NOTICE", "View", "chart", "model_of", "numbers", "went_on", "words"]
 
 # Okabe & Ito (2008), colours that the colour-blind tell apart; each with a sign of its own, too
 RINGS = {"quiet": "#E8EEF2", "rings anyway": "#999999", "warning": "#E69F00", "error": "#D55E00"}
 SIGNS = {"quiet": "", "rings anyway": "~", "warning": "?", "error": "!"}
 LINES = {"as it is": "#0072B2", "without the fault": "#777777"}
-STEP = 27  # pixels a day
+LOST, SAVED = "#D55E00", "#009E73"
+STEP = 24  # pixels a day
+LEAST_DOLLARS = 500.0  # of the axis, so that cents do not look like a loss
+
+NOTICE = """
+- **Loud is not dear.** A doubled amount rings and costs little. Two swapped columns (large) ring
+  nowhere and cost thousands: every value is one that was there before.
+- **Small and silent may be harmless.** A tenth of the clicks is gone, no check rings, and the page
+  is as good as before: what is lost at random is lost for all items alike.
+- **A check that compares with the past gets used to it.** The doubled amount rings when it begins;
+  days later it is what is usual.
+- **Labels come late, and so does the bill.** Lose chargebacks (large), and nothing happens until
+  the model learns from them.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +49,7 @@ class View:
     day: int = 30
     seed: int = 7
     fault: str | None = None
-    level: str = "medium"
+    level: str = "large"
     since: int | None = None
 
     @classmethod
@@ -80,7 +93,7 @@ class View:
 
     def reset(self) -> View:
         """The same day, with nothing broken."""
-        return replace(self, fault=None, since=None, level="medium")
+        return replace(self, fault=None, since=None, level=View().level)
 
 
 def model_of(run: BrokenDays) -> str:
@@ -90,19 +103,33 @@ def model_of(run: BrokenDays) -> str:
 
 def numbers(run: BrokenDays, today: int) -> dict[str, tuple[str, str]]:
     """The three counters of a day: label -> what it shows, and a line below it."""
-    rings = run.new_alarms(today)
-    errors, first = (rings["severity"] == "error").sum(), run.first_alarm(today)
-    lost = run.lost(today)
-    mark = run.marks.filter(pl.col("day") == today, pl.col("task") == model_of(run))
-    auc, clean = mark["auc"].item(), mark["auc_clean"].item()
-    rang = "nothing has rung yet" if first is None else f"first rang on day {first}"
+    rings, first = run.new_alarms(today)["check"].n_unique(), run.first_alarm(today)
+    rang = "nothing has rung since it broke" if first is None else f"first rang on day {first}"
     if run.fault is None or today < run.since:
         rang = "nothing is broken"
+    task = model_of(run)
+    mark = run.marks.filter(pl.col("day") == today, pl.col("task") == task)
+    auc, clean = mark["auc"].item(), mark["auc_clean"].item()
     return {
-        "money lost": (dollars(lost), "against the same days without the fault"),
-        "checks that ring today": (f"{rings['check'].n_unique()}", f"{errors} errors; {rang}"),
-        f"{model_of(run)} model, true AUC today": (f"{auc:.3f}", f"{clean:.3f} without the fault"),
+        "money lost": (dollars(run.lost(today)), "against the same days without the fault"),
+        "checks that ring today": (str(rings), rang),
+        f"{task} model, true AUC today": (f"{auc:.3f}", f"{clean:.3f} without the fault"),
     }
+
+
+def went_on(busy: pl.DataFrame, today: int) -> str:
+    """What went on in the shop on a day, in Markdown.
+
+    >>> went_on(pl.DataFrame({"day": 30, "people": 9, "home": 7, "search": 4, "clicks": 3,
+    ...                       "checkouts": 5, "frauds": 1}), 30)
+    '**Day 30:** 9 people, 7 home pages, 4 searches, 3 clicks, 5 checkouts, 1 of them by thieves'
+    """
+    day = busy.row(by_predicate=pl.col("day") == today, named=True)
+    return (
+        f"**Day {today}:** {day['people']} people, {day['home']} home pages, {day['search']} "
+        f"searches, {day['clicks']} clicks, {day['checkouts']} checkouts, {day['frauds']} of them "
+        "by thieves"
+    )
 
 
 def words(run: BrokenDays, today: int) -> str:
@@ -130,89 +157,69 @@ def words(run: BrokenDays, today: int) -> str:
     return "\n".join(said)
 
 
-def chart(run: BrokenDays, today: int) -> Picture:
+def chart(run: BrokenDays) -> Picture:
     """Three panels over the same days: checks that ring, AUC by the truth, money lost.
 
-    Days after `today` stay empty. Grey cells ring without the fault, too: false alarms.
-
-    Parameters
-    ----------
-    run : BrokenDays
-    today : int
-        One of `run.days`.
-
-    Raises
-    ------
-    ValueError
-        If today is no day of the run.
+    `chart(run).drawn().until(day=today)` shows nothing of what is to come, on the same axes. Grey
+    cells ring without the fault, too: false alarms. The dashed line is where it breaks.
     """
     import altair as alt
 
-    if today not in run.days:
-        raise ValueError(
-            f"today must be one of the days {run.days[0]} to {run.days[-1]}, got {today}"
-        )
-    width = STEP * len(run.days)
-
-    def days(title=None, labels=True):
-        axis = alt.Axis(labelAngle=0, labels=labels, ticks=labels, title=title)
+    def day(title=None):
+        axis = alt.Axis(labelAngle=0, labels=bool(title), ticks=bool(title), title=title)
         return alt.X("day:O", scale=alt.Scale(domain=run.days), axis=axis)
 
-    cells = _cells(run, today)
-    names = [*CHECKS, "door"]
-    base = alt.Chart(cells).encode(
-        x=days(labels=False),
+    def panel(title, height, *layers):
+        if run.since is not None:
+            there = alt.Chart(pl.DataFrame({"since": [run.since]}))
+            rule = there.mark_rule(strokeDash=[4, 3], xOffset=-STEP / 2)
+            layers += (rule.encode(x=alt.X("since:O", scale=alt.Scale(domain=run.days))),)
+        width = STEP * len(run.days)
+        return alt.layer(*layers).properties(title=title, width=width, height=height)
+
+    names, scale = [*CHECKS, "door"], alt.Scale(domain=[*RINGS], range=[*RINGS.values()])
+    cells = alt.Chart(_cells(run)).encode(
+        x=day(),
         y=alt.Y("check:N", sort=names, title=None),
         tooltip=["day:O", "check:N", "ring:N", "evidence:N"],
     )
-    colour = alt.Scale(domain=[*RINGS], range=[*RINGS.values()])
-    squares = base.mark_rect(stroke="white").encode(
-        color=alt.Color("ring:N", scale=colour, title="check")
+    squares = cells.mark_rect(stroke="white").encode(
+        color=alt.Color("ring:N", scale=scale, title="check")
     )
-    signs = base.mark_text(fontWeight="bold", color="white").encode(text="sign:N")
-    above = alt.layer(squares, signs, *_start(alt, run, days(labels=False), "broken"))
-    above = above.properties(width=width, height=15 * len(names), title="Which checks ring?")
+    signs = cells.mark_text(fontWeight="bold", color="white").encode(text="sign:N")
+    checks = panel("Which checks ring? (dashed: it breaks)", 15 * len(names), squares, signs)
 
-    marks, task = run.marks.filter(pl.col("day") <= today), model_of(run)
-    mine = marks.filter(pl.col("task") == task)
-    named = {"as it is": "auc", "without the fault": "auc_clean"}
-    lines = pl.concat(
-        [mine.select("day", auc=pl.col(column).round(4), line=pl.lit(name))
-         for name, column in named.items()]
-    )  # fmt: skip
-    least = run.marks.filter(pl.col("task") == task).select(
-        pl.min_horizontal("auc", "auc_clean").min()
+    task, legend = model_of(run), alt.Legend(symbolType="stroke")
+    marks = run.marks.filter(pl.col("task") == task)
+    named = zip(LINES, ("auc", "auc_clean"), strict=True)
+    marks = pl.concat(
+        [marks.select("day", auc=pl.col(auc).round(4), line=pl.lit(name)) for name, auc in named]
     )
-    low = max(int(least.item() * 10) / 10, 0.0)
-    paint = alt.Scale(domain=[*LINES], range=[*LINES.values()])
-    middle = (
-        alt.Chart(lines)
-        .mark_line(point=True, clip=True)
-        .encode(
-            x=days(labels=False),
-            y=alt.Y("auc:Q", title="true AUC", scale=alt.Scale(domain=[low, 1.0])),
-            color=alt.Color("line:N", scale=paint, title="model"),
-            strokeDash=alt.StrokeDash(
-                "line:N", scale=alt.Scale(domain=[*LINES], range=[[1, 0], [4, 3]]), title="model"
-            ),
-            tooltip=["day:O", "line:N", "auc:Q"],
-        )
+    color = alt.Scale(domain=[*LINES], range=[*LINES.values()])
+    dash = alt.Scale(domain=[*LINES], range=[[1, 0], [4, 3]])
+    low = alt.Scale(domain=[int(marks["auc"].min() * 10) / 10, 1.0])
+    line = alt.Chart(marks).mark_line(point=True, clip=True)
+    line = line.encode(
+        x=day(),
+        y=alt.Y("auc:Q", title="true AUC", scale=low),
+        color=alt.Color("line:N", scale=color, title="model", legend=legend),
+        strokeDash=alt.StrokeDash("line:N", scale=dash, title="model", legend=legend),
+        tooltip=["day:O", "line:N", "auc:Q"],
     )
-    middle = alt.layer(middle, *_start(alt, run, days(labels=False)))
-    middle = middle.properties(width=width, height=110, title=f"How good is the {task} model?")
+    model = panel(f"How good is the {task} model?", 110, line)
 
     gap = (pl.col("cost") - pl.col("cost_clean")).sum()
-    money = marks.group_by("day").agg(gap).sort("day")
-    money = money.select("day", lost=pl.col("cost").cum_sum().round(2))
-    below = alt.Chart(money).mark_bar().encode(
-        x=days("day"),
-        y=alt.Y("lost:Q", title="$ lost so far", scale=alt.Scale(domain=_money_range(money))),
-        color=alt.condition("datum.lost > 0", alt.value("#D55E00"), alt.value("#009E73")),
+    money = run.marks.group_by("day").agg(gap.alias("lost")).sort("day")
+    money = money.with_columns(pl.col("lost").cum_sum().round(2))
+    span = [min(money["lost"].min(), 0.0), max(money["lost"].max(), LEAST_DOLLARS)]
+    bars = alt.Chart(money).mark_bar()
+    bars = bars.encode(
+        x=day("day"),
+        y=alt.Y("lost:Q", title="$ lost so far", scale=alt.Scale(domain=span, nice=True)),
+        color=alt.condition("datum.lost > 0", alt.value(LOST), alt.value(SAVED)),
         tooltip=["day:O", "lost:Q"],
-    )  # fmt: skip
-    below = alt.layer(below, *_start(alt, run, days("day")))
-    below = below.properties(width=width, height=110, title="What has it cost?")
-    panels = alt.vconcat(above, middle, below, spacing=8)
+    )
+    panels = alt.vconcat(checks, model, panel("What has it cost?", 110, bars), spacing=8)
     panels = panels.resolve_scale(color="independent", strokeDash="independent")
     return Picture(panels.configure_axis(grid=False).configure_title(anchor="start"))
 
@@ -227,18 +234,12 @@ def dollars(amount: float) -> str:
     return f"{'−' if rounded < 0 else ''}${abs(rounded):,}"
 
 
-def _money_range(money: pl.DataFrame) -> list[float]:
-    """So that cents do not fill the panel: at least $500 up."""
-    return [min(money["lost"].min() * 1.1, 0.0), max(money["lost"].max() * 1.1, 500.0)]
-
-
-def _cells(run: BrokenDays, today: int) -> pl.DataFrame:
-    """One row per check and day until today: its worst alarm, and how it is drawn."""
+def _cells(run: BrokenDays) -> pl.DataFrame:
+    """One row per check and day: its worst alarm, and how it is drawn."""
     ring = pl.when("new").then("severity").otherwise(pl.lit("rings anyway"))
-    rang = run.alarms.filter(pl.col("day") <= today)
     told = pl.format("{}: {}", "kind", "evidence")
-    rang = rang.select("day", "check", ring=ring, evidence=told)
-    days = pl.DataFrame({"day": [day for day in run.days if day <= today]}, {"day": pl.Int64})
+    rang = run.alarms.select("day", "check", ring=ring, evidence=told)
+    days = pl.DataFrame({"day": run.days}, {"day": pl.Int64})
     quiet = days.join(pl.DataFrame({"check": [*CHECKS, "door"]}), how="cross")
     quiet = quiet.with_columns(ring=pl.lit("quiet"), evidence=pl.lit(""))
     order = {name: number for number, name in enumerate(RINGS)}
@@ -247,13 +248,3 @@ def _cells(run: BrokenDays, today: int) -> pl.DataFrame:
     )
     cells = cells.unique(["day", "check"], keep="first", maintain_order=True)
     return cells.with_columns(sign=pl.col("ring").replace_strict(SIGNS))
-
-
-def _start(alt, run: BrokenDays, x, label: str = "") -> list:
-    """A rule on the left of the day on which it breaks."""
-    if run.since is None:
-        return []
-    there = alt.Chart(pl.DataFrame({"day": [run.since], "label": [label]}))
-    rule = there.mark_rule(strokeDash=[4, 3], xOffset=-STEP / 2).encode(x=x)
-    text = there.mark_text(align="right", xOffset=-STEP / 2 - 4, baseline="top", y=2)
-    return [rule, text.encode(x=x, text="label:N")] if label else [rule]
