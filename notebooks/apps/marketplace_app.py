@@ -60,13 +60,8 @@ def _(fault, level, seed, set_broken, today):
         mo.ui.button(label="reset", kind="neutral", on_click=lambda _: set_broken(View())),
     ]
     other = press(fault.value, level.value, "break it", kind="danger")
-    mo.vstack(
-        [
-            mo.hstack([today, seed], justify="start", gap=3),
-            mo.hstack([mo.md("**Break it today:**"), *presses], justify="start"),
-            mo.hstack([fault, level, other], justify="start"),
-        ]
-    )
+    rows = [[today, seed], [mo.md("**Break it today:**"), *presses], [fault, level, other]]
+    mo.vstack([mo.hstack(row, justify="start") for row in rows])
     return
 
 
@@ -88,7 +83,8 @@ def _(broken, shop):
     if pressed.fault is not None:
         with mo.status.spinner("Checking every day …"):
             run = shop.broken_by(pressed.fault, pressed.level, pressed.since)
-    return pressed, run
+    drawn = broken_days.chart(run).drawn()
+    return drawn, pressed, run
 
 
 @app.cell
@@ -104,15 +100,9 @@ def _(complaint, run, shop, today):
 
 
 @app.cell
-def _(run):
-    drawn = broken_days.chart(run).drawn()
-    return (drawn,)
-
-
-@app.cell
 def _(drawn, run, today):
-    said = mo.md(broken_days.words(run, today.value))
-    seen = mo.hstack([drawn.until(day=today.value), said], widths=[5, 2], align="start")
+    told = mo.md(broken_days.words(run, today.value))
+    seen = mo.hstack([drawn.until(day=today.value), told], widths=[5, 2], align="start")
     mo.vstack([seen, mo.accordion({"What to notice (guess first)": mo.md(broken_days.NOTICE)})])
     return
 
@@ -120,12 +110,10 @@ def _(drawn, run, today):
 @app.cell
 def _(pressed, seed, today):
     # the address says what is seen, so that a link shows it again
-    address, wanted = mo.query_params(), View(day=today.value, seed=seed.value).address()
-    if pressed.fault is not None:
-        wanted |= pressed.address() | {"day": str(today.value), "seed": str(seed.value)}
-    for name in ("day", "seed", "fault", "level", "since"):
-        if address.get(name) != wanted.get(name):
-            address[name] = wanted.get(name)
+    address = mo.query_params()
+    for name, said in pressed.on(today.value, seed.value).address().items():
+        if address.get(name) != said:
+            address[name] = said
     return
 
 
@@ -136,13 +124,13 @@ def _():
         mo.ui.button(label=check, on_click=lambda _, check=check: set_example(check))
         for check in checks.CHECKS
     ]
-    mo.vstack(
-        [
-            mo.md("## Can every check fail?\n\nA check that never rang is a check nobody has "
-                  "tested. **Make it fail**, with a table that is broken in just that way:"),
-            mo.hstack(fail, justify="start", wrap=True),
-        ]
-    )  # fmt: skip
+    why = mo.md("""
+    ## Can every check fail?
+
+    A check that never rang is a check nobody has tested. **Make it fail**, with a table that is
+    broken in just that way:
+    """)
+    mo.vstack([why, mo.hstack(fail, justify="start", wrap=True)])
     return (example,)
 
 

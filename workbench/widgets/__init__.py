@@ -3,5 +3,6 @@
 two_clocks    what is known of each day's payments, as the calendar moves
 checks        what the checks found, by column or by day
 lines         one quantity over days, with marks where something happened
+broken_days   a shop that breaks, day by day: checks that ring, true AUC, money lost
 validity      how sales spread over items and hours, in a world and in real data
 """

@@ -1,7 +1,7 @@
 """A shop day by day, with something broken in it: which checks ring, what models do, what it costs.
 
-`chart` draws the days of a `workbench.studies.broken_days.BrokenDays`; `numbers` and `words` say the
-same of one day, in three figures and in sentences. `View` is what a link holds.
+`chart` draws a `workbench.studies.broken_days.BrokenDays`; `numbers` and `words` say the same of
+one day, in three figures and in sentences. `View` is what a link holds.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NOTICE = """
 - **Small and silent may be harmless.** A tenth of the clicks is gone, no check rings, and the page
   is as good as before: what is lost at random is lost for all items alike.
 - **A check that compares with the past gets used to it.** The doubled amount rings when it begins;
-  days later it is what is usual.
+  days later it is what is usual. Even a field that is gone falls silent after two weeks.
 - **Labels come late, and so does the bill.** Lose chargebacks (large), and nothing happens until
   the model learns from them.
 """
@@ -80,12 +80,17 @@ class View:
             view = view.reset()
         return view, "; ".join(wrong)
 
-    def address(self) -> dict[str, str]:
-        """What a link must say to show this view again."""
-        said = {"day": str(self.day), "seed": str(self.seed)}
-        if self.fault is not None:
-            said |= {"fault": self.fault, "level": self.level, "since": str(self.since)}
-        return said
+    def address(self) -> dict[str, str | None]:
+        """What a link must say to show this view again; None for what it must not say."""
+        names = (
+            ("day", "seed") if self.fault is None else ("day", "seed", "fault", "level", "since")
+        )
+        every = ("day", "seed", "fault", "level", "since")
+        return {name: str(getattr(self, name)) if name in names else None for name in every}
+
+    def on(self, day: int, seed: int) -> View:
+        """The same on another day, or in another shop."""
+        return replace(self, day=day, seed=seed)
 
     def broken(self, fault: str, level: str) -> View:
         """The same day, on which this breaks."""
