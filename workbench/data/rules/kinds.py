@@ -17,8 +17,8 @@ PARENTS: Mapping[str, tuple[str, ...]] = {  # kind -> the kinds that must have c
     "decision": ("request",),
     "impression": ("decision", "request"),
     "click": ("impression",),
-    "purchase": ("click",),
-    "payment": ("request", "decision"),
+    "purchase": ("click", "payment"),
+    "payment": ("request", "decision", "purchase"),
     "chargeback": ("payment",),
     "review": ("payment",),
 }

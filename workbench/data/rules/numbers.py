@@ -69,7 +69,7 @@ def ranges(live: pl.DataFrame, reference: pl.DataFrame) -> list[Finding]:
     """Numbers below zero more often than before, and numbers beyond anything seen before.
 
     Below zero: a warning from 0.5 points more than on any day before, an error from 5. Beyond the
-    range of the reference: a warning from 0.5 % of the rows on, an error from 10 %.
+    range of the reference: a warning from 0.5 % of the rows on, an error from 25 %.
 
     >>> before = pl.DataFrame({"amount": np.linspace(5, 50, 1_000)})
     >>> live = before.head(100).with_columns(pl.col("amount") * pl.Series([-1, *[1] * 9] * 10))
@@ -97,7 +97,7 @@ def ranges(live: pl.DataFrame, reference: pl.DataFrame) -> list[Finding]:
         rows, chance = int(np.sum(beyond)), 2 * len(now) / len(before)
         if rows > max(0.005 * len(now), chance + SIGMAS * np.sqrt(chance)) and rows >= 3:
             evidence = f"{name}: {percent(np.mean(beyond))} beyond {low:.3g} to {high:.3g}"
-            severity = "error" if np.mean(beyond) > 0.1 and rows >= FEW else "warning"
+            severity = "error" if np.mean(beyond) > 0.25 and rows >= FEW else "warning"
             where = has_number(name) & ((pl.col(name) < float(low)) | (pl.col(name) > float(high)))
             found.append(Finding("range", severity, evidence, rows, name, where))
     return found

@@ -32,8 +32,8 @@ def slices(live: pl.DataFrame, reference: pl.DataFrame) -> list[Finding]:
     share of the rows beyond half or double of what any day had; a share of missing values 5
     points above any day; a median 1.5 times beyond any day's. All of it beyond five
     deviations of chance. Findings bear the name of the check that would have seen them in the
-    whole. A warning, and an error where a median doubled, 20 points more are missing, or a slice
-    is all but gone.
+    whole. A warning, and an error where 20 points more are missing, a slice is all but gone, or the
+    median of one that is known from seven days doubled.
 
     >>> rng = np.random.default_rng(0)
     >>> amount = rng.lognormal(3, 1, 2_000)
@@ -180,7 +180,8 @@ def _median(name, value, other, at, usual, days, whole) -> list[Finding]:
         f"{other} where {name} is {value[:20]!r}: median {before['middle']:.3g} before, "
         f"{now['middle']:.3g} now"
     )
-    severity = "error" if times >= 2 else "warning"
+    known = len(middles) > 7 or not days  # of a slice with few days nobody knows what is usual
+    severity = "error" if times >= 2 and known else "warning"
     return [_finding("units", severity, evidence, at["rows"], other, _is(name, value))]
 
 
