@@ -35,7 +35,7 @@ __all__ = ["SPEC", "main", "run"]
 SPEC = MarketplaceSpec(
     users=1_000, items=300, days=63, shock_day=63, fraud_share=0.02, wave_minutes=1440
 )
-PLAN = MutationPlan(start_day=56, look_days=(1, 3, 7))
+PLAN = MutationPlan(start_day=56, look_days=(1, 7))
 QUICK = MutationPlan(
     faults=("outage", "amount in cents", "respelled", "swapped columns"), levels=("large",),
     start_day=28, look_days=(1, 2),
@@ -60,18 +60,17 @@ def _peer(pairs):
     ]
 
 
+WORLDS, FEW = 20, 3  # the peer takes half a second a table
+
+
 def detectors(peer: bool = True) -> dict:
-    """Us, the two that need no data, and the peer: on first days, in half of the worlds."""
-    ours = {
-        "checks": checks_of_the_log,
-        "one kind alone": checks_of_a_kind,
-        "always-fire": always_fire,
-        "never-fire": never_fire,
-    }
-    return {**ours, NAME: Sparing(OfPairs(_peer, NAME), worlds=PEER_WORLDS)} if peer else ours
+    """Us, the two that need no data; and, in a few worlds on first days, the peer.
 
-
-WORLDS, PEER_WORLDS = 20, 10  # the peer takes half a second a table
+    Beside the peer, on the same looks, our checks of one kind by itself: the peer sees no more.
+    """
+    ours = {"checks": checks_of_the_log, "always-fire": always_fire, "never-fire": never_fire}
+    few = {"one kind": checks_of_a_kind, NAME: OfPairs(_peer, NAME)} if peer else {}
+    return ours | {name: Sparing(each, worlds=FEW) for name, each in few.items()}
 
 
 def run(quick: bool = False, *, workers: int = 1) -> Scoreboard:

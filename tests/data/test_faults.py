@@ -134,15 +134,15 @@ def test_each_mechanism_does_what_it_says(events):
     assert (labels == 1 - events["review"]["label"]).all()
     renamed = broken("renamed field", events)
     assert "device" not in renamed.columns
-    assert (renamed["device_id"] == pay["device"]).all()
+    assert (renamed["device_v2"] == pay["device"]).all()
     text = broken("truncated ids", events, kind="payment", column="place", value=1)["place"]
     assert text[:3].to_list() == ["D", "C", "F"]
 
 
 def test_half_a_renamed_field_is_null_under_the_old_name(events):
     half = broken("renamed field", events, "medium")
-    assert half.columns == [*events["payment"].columns, "device_id"]
-    assert (half["device"].is_null() == half["device_id"].is_not_null()).all()
+    assert half.columns == [*events["payment"].columns, "device_v2"]
+    assert (half["device"].is_null() == half["device_v2"].is_not_null()).all()
 
 
 def test_noise_has_the_sigma_it_names(events):

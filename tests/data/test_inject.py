@@ -46,6 +46,8 @@ def test_other_units_have_their_own_bounds(events):
         FAULTS["nulls"].at("huge")
     with pytest.raises(ValueError, match="user is Int64 and place is String: they cannot change"):
         replace(FAULTS["swapped columns"], value="place").apply(events)
+    with pytest.raises(ValueError, match=r"unknown puts 'unknown'; payment.amount is"):
+        FAULTS["unknown"].on("payment", "amount").apply(events)
     naive = events["payment"].with_columns(pl.col("known_at").dt.replace_time_zone(None))
     with pytest.raises(ValueError, match="known_at has no time zone"):
         FAULTS["nulls"].at("large", start=NOON).apply({"payment": naive})
@@ -67,7 +69,7 @@ def test_a_pandas_table_comes_back_as_one_with_its_index_and_types():
     gone, _ = inject(orders, replace(FAULTS["dropped events"].on("orders"), magnitude=1.0))
     pd.testing.assert_frame_equal(gone, orders.iloc[:0])
     renamed, _ = inject(orders, FAULTS["renamed field"].on("orders", "n").at("large"))
-    assert list(renamed.columns) == ["country", "eur", "device_id"]
+    assert list(renamed.columns) == ["country", "eur", "n_v2"]
     assert list(renamed.index) == ["a", "b", "c", "d"]
 
 

@@ -189,7 +189,7 @@ def test_the_report_shows_each_fault_once():
 def test_a_finding_may_name_what_the_fault_has_touched():
     named = defaultdict(set, {name: places(fault) for name, fault in FAULTS.items()})
     assert named["amount in cents"] == {"amount"}
-    assert named["renamed field"] == {"device", "device_id"}
+    assert named["renamed field"] == {"device", "device_v2"}
     assert named["doubled"] == {None, "event"}
     assert named["late arrival"] == {None, "time", "known_at"}
     assert named["dropped devices"] == {None, "device"}

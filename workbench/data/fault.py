@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from workbench.assign import uniform
-from workbench.data.mechanisms import MECHANISMS
+from workbench.data.mechanisms import MECHANISMS, TYPES
 
 __all__ = ["LEVELS", "Fault", "nothing_touched"]
 
@@ -198,9 +198,13 @@ class Fault:
                 raise ValueError(f"{self.name}: {self.kind}.{name} has no time zone, it is "
                                  f"{frame.schema[name]}")  # fmt: skip
         takes, dtype = self.mechanism.takes, frame.schema.get(self.column)
-        if takes is not None and not _IS[takes](dtype):
-            raise ValueError(f"{self.name} breaks a column that is {_WORDS[takes]}; "
+        if takes is not None and not TYPES[takes][1](dtype):
+            raise ValueError(f"{self.name} breaks a column that is {TYPES[takes][0]}; "
                              f"{self.kind}.{self.column} is {dtype}")  # fmt: skip
+        if self.how == "constant" and not _holds(dtype, self.value):
+            raise ValueError(
+                f"{self.name} puts {self.value!r}; {self.kind}.{self.column} is {dtype}"
+            )
         if other and frame.schema[self.value] != dtype:
             raise ValueError(f"{self.name}: {self.column} is {dtype} and {self.value} is "
                              f"{frame.schema[self.value]}: they cannot change places")  # fmt: skip
@@ -269,23 +273,17 @@ def _differs(before: pl.DataFrame, after: pl.DataFrame) -> pl.Series:
     return pl.Series(differs)
 
 
+def _holds(dtype: pl.DataType, value: Any) -> bool:
+    try:
+        pl.Series([value]).cast(dtype)
+    except pl.exceptions.PolarsError:
+        return False
+    return True
+
+
 def _clock(frame: pl.DataFrame) -> str:
     return "known_at" if "known_at" in frame.columns else "time"
 
 
 def _ids(keys: pl.Series) -> np.ndarray:
     return keys.to_numpy() if keys.dtype.is_integer() else keys.cast(pl.String).to_numpy()
-
-
-_WORDS = {
-    "any": "of any type", "number": "a number", "whole number": "a whole number", "word": "text",
-    "key": "an id or text", "time": "a time with a zone",
-}  # fmt: skip
-_IS = {
-    "any": lambda dtype: True,
-    "number": lambda dtype: dtype.is_numeric(),
-    "whole number": lambda dtype: dtype.is_integer(),
-    "word": lambda dtype: dtype == pl.String,
-    "key": lambda dtype: dtype.is_integer() or dtype == pl.String,
-    "time": lambda dtype: isinstance(dtype, pl.Datetime) and dtype.time_zone is not None,
-}

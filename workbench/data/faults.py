@@ -65,7 +65,7 @@ _CATALOGUE = (
     _fault("flipped labels", "0 for 1 and 1 for 0", "flipped", "review", "label", levels=SOME),
     # fields that are something else
     _fault("renamed field", "the field has another name", "renamed", "payment", "device",
-           levels=MOST, value="device_id"),
+           levels=MOST),
     _fault("number as text", '12.5 is "12,5"', "as text", "payment", "amount", levels=MANY),
     _fault("nulls", "missing in a share of the rows", "missing", "payment", "place", levels=SOME),
     _fault("default value", "0 where the amount was not known", "constant", "payment", "amount",

@@ -24,7 +24,7 @@ import polars as pl
 
 from workbench.assign import fingerprint, uniform
 
-__all__ = ["MECHANISMS", "Mechanism"]
+__all__ = ["MECHANISMS", "TYPES", "Mechanism"]
 
 Frames = Mapping[str, pl.DataFrame]
 
@@ -89,8 +89,8 @@ def rounded(rows, fault, events):
 
 
 def renamed(rows, fault, events):
-    """The field has the name `value` from now on."""
-    return rows.rename({fault.column: fault.value})
+    """The field has another name from now on: `value`, or its own with _v2 behind it."""
+    return rows.rename({fault.column: fault.value or f"{fault.column}_v2"})
 
 
 def as_text(rows, fault, events):
@@ -211,4 +211,16 @@ MECHANISMS: Mapping[str, Mechanism] = {
     "local": Mechanism(local, takes="time"),
     "flipped": Mechanism(flipped, takes="number"),
     "of the one before": Mechanism(of_the_one_before, takes="any", needs="payment"),
+}
+
+TYPES: Mapping[str, tuple[str, Callable]] = {  # what `takes` means: in words, and for a data type
+    "any": ("of any type", lambda dtype: True),
+    "number": ("a number", lambda dtype: dtype.is_numeric()),
+    "whole number": ("a whole number", lambda dtype: dtype.is_integer()),
+    "word": ("text", lambda dtype: dtype == pl.String),
+    "key": ("an id or text", lambda dtype: dtype.is_integer() or dtype == pl.String),
+    "time": (
+        "a time with a zone",
+        lambda dtype: isinstance(dtype, pl.Datetime) and dtype.time_zone is not None,
+    ),
 }

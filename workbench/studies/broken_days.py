@@ -225,7 +225,7 @@ def open_shop(world, plan: DaysPlan | None = None) -> Shop:
     ValueError
         If the world ends before the plan's first day, or no model can be trained by then.
     """
-    plan, pages, played = plan or DaysPlan(), [], {kind: [] for kind in KINDS}
+    pages = []
     policies = {"home": _PAGE, "search": _PAGE, "checkout": Threshold(_nothing, 0.5, "all")}
     while (requests := world.next_requests()) is not None:
         if "home" in requests:
@@ -234,7 +234,7 @@ def open_shop(world, plan: DaysPlan | None = None) -> Shop:
         world.react({surface: policies[surface].act(rows) for surface, rows in requests.items()})
     played = world.events()
     clean = {kind: played[kind] for kind in KINDS}
-    models = DailyModels(clean, pl.concat(pages), world.truth, plan)
+    models = DailyModels(clean, pl.concat(pages), world.truth, plan or DaysPlan())
     return Shop(clean, models)
 
 

@@ -92,7 +92,7 @@ class DailyModels:
     """
 
     def __init__(self, clean: Frames, pages: pl.DataFrame, truth: Any, plan: DaysPlan):
-        self.plan, self._clean = plan, clean
+        self.plan = plan
         first = min(frame["known_at"].min() for frame in clean.values())
         last = max(frame["time"].max() for frame in clean.values())
         self.midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -109,29 +109,33 @@ class DailyModels:
         self._trained = self._train(clean, plan.first_day)
 
     def marks(self, log: Frames, since: int | None = None) -> pl.DataFrame:
-        """True AUC and true cost of both models on each day from `since` on: MARKS."""
-        since = self.plan.first_day if since is None else since
-        rows = [*self._fraud(log, since), *self._clicks(log, since)]
+        """True AUC and true cost of both models, by day and task: MARKS.
+
+        With `since`, only of the days from then on, in a log that differs from the clean one from
+        that midnight on: what is trained later is trained on it.
+        """
+        models, first = self._trained, self.plan.first_day
+        if since is not None:
+            models, first = models | self._train(log, since + 1), since
+        rows = [*self._fraud(log, first, models), *self._clicks(log, first)]
         return pl.DataFrame(rows, schema=MARKS, orient="row")
 
     def busy(self, clean: Frames) -> pl.DataFrame:
         """What went on in the shop: day, people, home, search, clicks, checkouts, frauds."""
-        shown, of = clean["impression"], pl.col("request")
-        seen = shown.group_by(day=self._day("time")).agg(
-            people=pl.col("user").n_unique(),
-            **{
-                name: of.filter(pl.col("surface") == name).n_unique() for name in ("home", "search")
-            },
-        )
-        clicks = clean["click"].group_by(day=self._day("time")).agg(clicks=pl.len())
+        day, home = self._day("time").alias("day"), pl.col("surface") == "home"
+        both = pl.concat([clean[kind].select(day, "user") for kind in ("impression", "payment")])
+        people = both.group_by("day").agg(people=pl.col("user").n_unique())
+        pages = pl.col("request")
+        seen = clean["impression"].group_by(day)
+        seen = seen.agg(home=pages.filter(home).n_unique(), search=pages.filter(~home).n_unique())
+        clicks = clean["click"].group_by(day).agg(clicks=pl.len())
         paid = self._paid.group_by("day").agg(checkouts=pl.len(), frauds=pl.col("stolen").sum())
-        return seen.join(clicks, on="day").join(paid, on="day").sort("day")
+        busy = people.join(seen, on="day").join(clicks, on="day").join(paid, on="day")
+        return busy.sort("day")
 
-    def _fraud(self, log: Frames, since: int):
-        """The week's model on the payments of each day; between trainings nothing is learnt."""
-        task, models = self.plan.task, self._trained
-        if log is not self._clean:
-            models = models | self._train(log, since + 1)
+    def _fraud(self, log: Frames, since: int, models: Mapping[int, Any]):
+        """The latest model on the payments of each day, as they have arrived."""
+        task = self.plan.task
         made = log["payment"].drop_nulls(("amount", "user"))
         made = made.unique("event", keep="first", maintain_order=True)
         made = made.join(self._paid.select("event", arrived_day="day"), on="event")
@@ -147,7 +151,7 @@ class DailyModels:
             rows = rows.join(scored, on="event", how="left", maintain_order="left")
             score = rows["score"].fill_null(0.0).to_numpy()
             stolen, amount = rows["stolen"].to_numpy(), rows["amount"].to_numpy()
-            blocked = score >= cutoff
+            blocked = (rows["score"] >= cutoff).fill_null(False).to_numpy()
             missed = amount[stolen & ~blocked].sum() * task.costs.lost_share
             cost = missed + task.costs.wrong_block * (blocked & ~stolen).sum()
             yield day, "fraud", metrics.auc(stolen.astype(float), score), float(cost)

@@ -76,13 +76,12 @@ class DamageLedger:
         lines = []
         for (task, unit), rows in table.group_by("task", "unit", maintain_order=True):
             usual = self.rows.filter(pl.col("task") == task).unique("world")
-            lines.append(
+            more = f"more {unit.split()[0]}"
+            lines += [
                 f"{task}, {worlds} worlds: clean AUC {usual['auc_clean'].mean():.3f}, "
-                f"{unit} {usual['cost_clean'].mean():,.0f}"
-            )
-            lines.append(
-                f"{'':<22}{'':<10}{'true AUC lost':>24}{f'{unit}, more':>34}   found  days"
-            )
+                f"{unit} {usual['cost_clean'].mean():,.0f}",
+                f"{'':<29}{'true AUC lost':>24}{more:>25}{'found':>6}{'days':>5}",
+            ]
             lines += [_line(row) for row in rows.iter_rows(named=True)]
             lines.append("")
         return "\n".join(lines[:-1])
@@ -110,14 +109,13 @@ def mean_interval(values: pl.Series) -> Interval:
 
 
 def _line(row: dict) -> str:
-    words = f"{row['fault']:<22}{row['when']:<10}"
+    words = f"{row['fault']:<20}{row['when']:<9}"
     if row["untrained"] == 1:
-        words += f"{'no model: too few labelled rows come in':>58}"
+        words += f"{'no model: too few labelled rows come in':>49}"
     else:
         auc = f"{row['auc_lost']:+.3f} [{row['auc_low']:+.3f}, {row['auc_high']:+.3f}]"
         cost = f"{row['cost_more']:+,.0f} [{row['cost_low']:+,.0f}, {row['cost_high']:+,.0f}]"
-        words += f"{auc:>24}{cost:>34}"
-    found = row.get("found")
-    seen = "       -" if found is None else f"{found:>8.2f}"
-    days = row.get("days_until_found")
-    return words + seen + ("     -" if days is None else f"{days:>6.3g}")
+        words += f"{auc:>24}{cost:>25}"
+    found, days = row.get("found"), row.get("days_until_found")
+    seen = "-" if found is None else f"{found:.2f}"
+    return words + f"{seen:>6}" + ("    -" if days is None else f"{days:>5.3g}")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import polars as pl
+import polars.selectors as cs
 
 from workbench.data import checks
 from workbench.data.rules.kinds import PARENTS
@@ -63,38 +64,51 @@ Alarms = list[Alarm] | None  # None: it did not look
 Detector = Callable[[Sequence[Look]], list[Alarms]]
 
 
-def checks_of_a_kind(looks: Sequence[Look]) -> list[list[Alarm]]:
-    """`checks.report` of each kind by itself, the last day against four weeks.
+def checks_of_a_kind(looks: Sequence[Look]) -> list[Alarms]:
+    """`checks.report` of each kind by itself: the last day against the four weeks before.
 
-    That there is too little to judge by is no alarm.
+    On every seventh day the last week, for what comes too rarely to be judged by the day. That
+    there is too little to judge by is no alarm.
     """
     return [
         [
             alarm
             for kind in look.kinds
-            for alarm in _alarms(checks.report(look.events[kind], kind, at=look.at), kind)
+            for alarm in _alarms(
+                checks.report(look.events[kind], kind, at=look.at, days=_days(look)), kind
+            )
         ]
         for look in looks
     ]
 
 
-def checks_of_the_log(looks: Sequence[Look]) -> list[list[Alarm]]:
+def checks_of_the_log(looks: Sequence[Look]) -> list[Alarms]:
     """`checks.report_log`: each kind by itself, and what the kinds say about each other.
 
-    Where one kind is to be looked at, those are left out that it has nothing to do with.
+    When it looks is as above. Where one kind is to be looked at, the others are read as far as they
+    refer to it or it to them.
     """
     found = []
     for look in looks:
         near = {
-            kind: frame
+            kind: frame if look.kind in (None, kind) else frame.select(_REFERENCE)
             for kind, frame in look.events.items()
             if look.kind is None
             or kind == look.kind
             or kind in PARENTS.get(look.kind, ())
             or look.kind in PARENTS.get(kind, ())
         }
-        found.append(_alarms(checks.report_log(InMemoryLog(near, look.at)), "log"))
+        log = InMemoryLog(near, look.at)
+        found.append(_alarms(checks.report_log(log, days=_days(look)), "log"))
     return found
+
+
+_REFERENCE = cs.by_name("time", "known_at", "request", "item", require_all=False)
+
+
+def _days(look: Look) -> int:
+    """Length of the live window."""
+    return 7 if look.day % 7 == 0 else 1
 
 
 def _alarms(report: checks.Report, kind: str) -> list[Alarm]:
@@ -124,6 +138,7 @@ class OfPairs:
     reference_days: int = 28
 
     def __call__(self, looks: Sequence[Look]) -> list[Alarms]:
+        """The alarms of each look."""
         pairs, places = [], []
         for number, look in enumerate(looks):
             for kind in look.kinds:
@@ -152,6 +167,7 @@ class Sparing:
     days: int = 1
 
     def __call__(self, looks: Sequence[Look]) -> list[Alarms]:
+        """The alarms of each look; None where it does not look."""
         taken = [look.world < self.worlds and look.day <= self.days for look in looks]
         some = [look for look, takes in zip(looks, taken, strict=True) if takes]
         answers = iter(self.detector(some) if some else ())

@@ -268,5 +268,6 @@ def places(fault: Fault) -> set[str | None]:
         return {None, "event"}
     if acts == "drop":
         return {None} if fault.column is None else {None, fault.column}
-    other = {fault.value} if fault.how in ("swapped", "renamed") else set()
-    return {fault.column} | other
+    if fault.how == "renamed":
+        return {fault.column, fault.value or f"{fault.column}_v2"}
+    return {fault.column, fault.value} if fault.how == "swapped" else {fault.column}

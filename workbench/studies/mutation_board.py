@@ -22,6 +22,11 @@ CLEAN = {
     "world": pl.Int64, "detector": pl.String, "kind": pl.String, "day": pl.Int64,
     "errors": pl.Int64, "warnings": pl.Int64,
 }  # fmt: skip
+ANY, NEW = "recall, any alarm", "recall, a new alarm"
+FIRST, NAMED, ERROR = (
+    f"{NEW} on the first day", f"{NEW} with kind and column", f"{NEW}, an error"
+)  # fmt: skip
+FALSE, FALSE_OR_WARNING = "false errors a clean day", "false alarms a clean day"
 
 
 @dataclass(frozen=True)
@@ -133,14 +138,17 @@ class Scoreboard:
         rows = []
         for name in self.detectors:
             measures = {
-                "recall, any alarm": self.recall(name, "any_day"),
-                "recall, a new alarm": self.recall(name),
-                **{f"  of {level} faults": self.recall(name, level=level) for level in self.levels},
-                "  on the first day": self.recall(name, within_days=1),
-                "  with kind and column": self.recall(name, "named_day"),
-                "  as an error": self.recall(name, "error_day"),
-                "false errors a clean day": self.false_alarms(name),
-                "false alarms a clean day": self.false_alarms(name, warnings=True),
+                ANY: self.recall(name, "any_day"),
+                NEW: self.recall(name),
+                **{
+                    f"{NEW}, {level} faults": self.recall(name, level=level)
+                    for level in self.levels
+                },
+                FIRST: self.recall(name, within_days=1),
+                NAMED: self.recall(name, "named_day"),
+                ERROR: self.recall(name, "error_day"),
+                FALSE: self.false_alarms(name),
+                FALSE_OR_WARNING: self.false_alarms(name, warnings=True),
             }
             rows += [(name, what, *_three(each)) for what, each in measures.items()]
         names = ["detector", "measure", "estimate", "low", "high"]
@@ -155,18 +163,24 @@ class Scoreboard:
         worlds = self.clean["world"].n_unique()
         faults = self.injected["fault"].n_unique()
         lines = [f"{faults} faults x {len(self.levels)} levels x {worlds} worlds", ""]
-        names = [*self.detectors]
-        lines.append(f"{'':<26}" + "".join(f"{name:>22}" for name in names))
-        table = self.summary
-        for what in table["measure"].unique(maintain_order=True):
-            cells = table.filter(pl.col("measure") == what).select("estimate", "low", "high")
-            texts = [f"{one:.3f} [{low:.3f}, {high:.3f}]" for one, low, high in cells.iter_rows()]
-            lines.append(f"{what:<26}" + "".join(f"{text:>22}" for text in texts))
-        days = self.injected.group_by("detector").agg(pl.col("new_day").filter("left").median())
-        days = dict(days.iter_rows())
-        texts = ["-" if days[name] is None else f"{days[name]:.3g}" for name in names]
-        lines.append(f"{'days until found, median':<26}" + "".join(f"{t:>22}" for t in texts))
-        return "\n".join([*lines, "", *self._faults(names[0])])
+        head = ("any alarm", "a new alarm", "day 1", "named", "error", "false errors")
+        lines.append(_cells("share found by", *head))
+        table = {(name, what): (one, low, high) for name, what, one, low, high in
+                 self.summary.iter_rows()}  # fmt: skip
+        for name in self.detectors:
+            share = {what: cells for (who, what), cells in table.items() if who == name}
+            looked = self._of(self.clean, name)["world"].n_unique()
+            who = name if looked == worlds else f"{name} ({looked})"
+            lines.append(_cells(
+                who, f"{share[ANY][0]:.2f}", _ranged(share[NEW], 2), f"{share[FIRST][0]:.2f}",
+                f"{share[NAMED][0]:.2f}", f"{share[ERROR][0]:.2f}", _ranged(share[FALSE], 3),
+            ))  # fmt: skip
+        lines += [
+            "any alarm: rang at all; a new alarm: one that the clean twin does not ring;",
+            "named: about the right kind and column; false errors: share of clean days of a kind;",
+            "(n): in n worlds only",
+        ]
+        return "\n".join([*lines, "", *self._faults(self.detectors[0])])
 
     def _faults(self, detector: str) -> list[str]:
         """One line per fault: what the first detector found at each level, and the door."""
@@ -175,6 +189,9 @@ class Scoreboard:
         lines = [f"found by {detector}, share of worlds (d: the door refuses or drops rows;",
                  "- : nothing is left behind the door)",
                  f"{'':<24}{head}   named  error   days (large)"]  # fmt: skip
+        whole = "".join(f"{self.recall(detector, level=level).estimate:>8.2f} "
+                        for level in self.levels)  # fmt: skip
+        lines.append(f"{'all of them':<24}{whole}".rstrip())
         for fault in table["fault"].unique(maintain_order=True):
             rows = {row["level"]: row for row in table.filter(fault=fault).iter_rows(named=True)}
             cells = ""
@@ -196,6 +213,16 @@ class Scoreboard:
         if detector not in self.detectors:
             raise ValueError(f"no detector is called {detector!r}; there are {self.detectors}")
         return rows.filter(pl.col("detector") == detector)
+
+
+def _cells(name: str, *cells: str) -> str:
+    wide = (10, 19, 7, 7, 7, 22)
+    return f"{name:<15}" + "".join(f"{each:>{n}}" for each, n in zip(cells, wide, strict=True))
+
+
+def _ranged(three: tuple[float, float, float], digits: int) -> str:
+    one, low, high = (f"{each:.{digits}f}" for each in three)
+    return f"{one} [{low}, {high}]"
 
 
 def _three(found: Interval) -> tuple[float, float, float]:
