@@ -5,5 +5,6 @@ checks        what the checks found, by column or by day
 scoreboard    which faults the checks found, by fault and size
 damage        what each fault cost, found or missed
 lines         one quantity over days, with marks where something happened
+broken_days   a shop that breaks, day by day: checks that ring, true AUC, money lost
 validity      how sales spread over items and hours, in a world and in real data
 """
