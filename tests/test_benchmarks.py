@@ -96,7 +96,10 @@ def test_quick_rows_are_not_judged_and_not_kept(tmp_path):
         (lambda: converter("weeks", 1), "unit must be a time"),
         (lambda: is_met("quick enough", {}), "target must read like"),
         (lambda: table([]), "no rows"),
-        (lambda: bench("nothing"), "no area is called 'nothing'; there are log, checks, import, policy"),
+        (
+            lambda: bench("nothing"),
+            "no area is called 'nothing'; there are log, checks, import, policy",
+        ),
         (lambda: find_benchmarks(Path("/nowhere")), "in the repository, not in the installed"),
     ],
 )

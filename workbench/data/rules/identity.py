@@ -28,7 +28,7 @@ __all__ = ["strangers"]
 
 NEVER_AGAIN = ("event", "request", "session")  # ids of something that happens once
 RECENT_DAYS = 7
-REGULARS = 0.5  # a column of which fewer were known before says nothing
+MOSTLY_NEW = 0.75  # a column with more strangers than this on a usual day says nothing
 
 
 def strangers(live: pl.DataFrame, reference: pl.DataFrame) -> list[Finding]:
@@ -64,9 +64,9 @@ def strangers(live: pl.DataFrame, reference: pl.DataFrame) -> list[Finding]:
         usual = days.filter(pl.col("rows") >= ENOUGH)["share"].max()
         rows = int(live.select(stranger.sum()).item() or 0)
         values = live.height - live[name].null_count()
-        if usual is None or usual > REGULARS or values < ENOUGH:
+        if usual is None or usual > MOSTLY_NEW or values < ENOUGH:
             continue
-        share, noise = rows / values, SIGMAS * np.sqrt(max(usual, 0.01) / values)
+        share, noise = rows / values, SIGMAS * np.sqrt(max(usual * (1 - usual), 0.01) / values)
         if share - usual <= max(0.1, noise):
             continue
         severity = "error" if share - usual > 0.25 and rows >= FEW else "warning"
