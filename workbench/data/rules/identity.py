@@ -35,7 +35,7 @@ def strangers(live: pl.DataFrame, reference: pl.DataFrame) -> list[Finding]:
     """Ids never seen before, more of them than on any day of the last week of the reference.
 
     A warning from 10 points more on, an error from 25. Judged are whole numbers and texts with more
-    than 200 values, of which more than half come back; without a clock nothing is.
+    than 200 values, of which a quarter or more come back; without a clock nothing is.
 
     >>> from workbench.data.broken import example
     >>> reference, live = example("identity")
@@ -61,10 +61,11 @@ def strangers(live: pl.DataFrame, reference: pl.DataFrame) -> list[Finding]:
         days = recent.group_by(pl.col(clock).dt.date().alias("day")).agg(
             share=stranger.mean(), rows=pl.len()
         )
-        usual = days.filter(pl.col("rows") >= ENOUGH)["share"].max()
+        usual_days = days.filter(pl.col("rows") >= ENOUGH)["share"]
+        usual = usual_days.max()
         rows = int(live.select(stranger.sum()).item() or 0)
         values = live.height - live[name].null_count()
-        if usual is None or usual > MOSTLY_NEW or values < ENOUGH:
+        if usual is None or usual_days.median() > MOSTLY_NEW or values < ENOUGH:
             continue
         share, noise = rows / values, SIGMAS * np.sqrt(max(usual * (1 - usual), 0.01) / values)
         if share - usual <= max(0.1, noise):
