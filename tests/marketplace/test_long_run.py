@@ -6,7 +6,7 @@ import pytest
 from workbench.marketplace import Marketplace, MarketplaceSpec
 from workbench.policy import Rank
 
-SPEC = MarketplaceSpec(users=700, days=60, items=600)
+SPEC = MarketplaceSpec(users=2_000, days=60, items=600)
 
 
 def at_most_two_of_a_category(score):

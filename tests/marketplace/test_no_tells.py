@@ -1,12 +1,13 @@
 """Ids, order and fractions of a second say nothing about who is a thief: permutation tests.
 
-Within a stratum (hour, own device or not, at home or not, first wave of a span or later) the labels
-of direct checkouts must be exchangeable with respect to everything that carries no meaning. Labels
+Within a stratum (hour, own device or not, at home or not, which wave of its span) the labels of
+direct checkouts must be exchangeable with respect to everything that carries no meaning. Labels
 are permuted within strata; a family of clues is judged by its sum of squared z-scores, and all
 families by a Bonferroni bound (Good 2005, "Permutation, Parametric and Bootstrap Tests of
 Hypotheses", chapter 3). A device counts once per label, since its payments share it.
 """
 
+from collections import Counter
 from itertools import pairwise
 
 import numpy as np
@@ -25,13 +26,13 @@ PERMUTATIONS, ALPHA = 2_000, 0.01
 @pytest.fixture(scope="module")
 def rows(policies):
     """Direct checkouts as asked, the first of each burst, with their rows in wave and log."""
-    world, waves, spans = Marketplace(SPEC), [], set()
+    world, waves, spans = Marketplace(SPEC), [], Counter()
     while (requests := world.next_requests()) is not None:
         if "checkout" in requests:
             wave = pl.DataFrame(requests["checkout"]).with_row_index("wave_row")
-            again = world.now in spans  # who asks here has asked before in the same span
+            again = min(spans[world.now], 3)  # who asks here has asked so often in this span
             waves.append(wave.with_columns(wave_rows=pl.len(), again=pl.lit(again)))
-        spans.add(world.now)
+        spans[world.now] += 1
         world.react({name: policies.usual[name].act(each) for name, each in requests.items()})
     asked = pl.concat(waves)
     log = world.events()["request"].filter(pl.col("surface") == "checkout")
@@ -83,7 +84,7 @@ def p_values(rows: pl.DataFrame, families: dict[str, np.ndarray]) -> dict[str, f
     about = (
         rows.select(pl.col("time").dt.hour(), "own", "away", "again").to_numpy().astype(np.int64)
     )
-    strata = about @ np.array([8, 4, 2, 1])
+    strata = about @ np.array([16, 8, 4, 1])
     label, rng = rows["label"].to_numpy(), np.random.default_rng(0)
     order = np.argsort(strata, kind="stable")
     strata, label = strata[order], label[order]

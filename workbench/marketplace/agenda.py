@@ -1,9 +1,9 @@
 """Who asks next: visits, pages, checkouts to come, thieves' bursts; one open request a user.
 
 The agenda is a matrix with one column per entry and the seven rows below. A day is planned at its
-midnight; a wave takes the first entry of every user within the current span. An entry is dropped
-when its turn comes and it no longer happens: a person in a bad mood stays away, a blocked thief
-stops, an item is sold out.
+midnight; a wave takes the first entry of every user within the current span, which never crosses a
+midnight nor the moment that is played to. An entry is dropped when its turn comes and it no longer
+happens: a person in a bad mood stays away, a blocked thief stops, an item is sold out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from workbench.marketplace.fraudsters import Fraudsters
+from workbench.marketplace.fraudsters import AT_THE_TILL, Fraudsters
 from workbench.marketplace.loyalty import Loyalty
 from workbench.marketplace.luck import FIRST_BOT_SLOT, SLOTS, STEPS
 from workbench.marketplace.people import CHECKOUT, DAY_US, People
@@ -35,6 +35,7 @@ __all__ = [
 TIME, USER, VISIT, STEP, ITEM, TECHNIQUE, KIND = range(7)
 HONEST = -1  # TECHNIQUE of a person's own entry; thieves have an index into TECHNIQUES
 NO_ITEM = -1  # ITEM of a page
+_VISITS_A_WAVE = 50_000  # at most, planned; larger worlds have shorter waves, for memory's sake
 
 
 class Agenda:
@@ -56,6 +57,12 @@ class Agenda:
         self._later = self._window = np.empty((7, 0), np.int64)
         self._window_end = self.start
         self._stopped: set[tuple[int, int]] = set()
+        visits_a_minute = spec.users / part[1] * spec.visits_per_day / 1440
+        self._span = 60_000_000 * max(
+            (each for each in range(1, spec.wave_minutes + 1)
+             if 1440 % each == 0 and each * visits_a_minute <= _VISITS_A_WAVE),
+            default=1,
+        )  # fmt: skip
 
     def next_wave(self, limit: int) -> np.ndarray | None:
         """At most one entry per user, shape (7, n), n > 0, by time; None at `limit`."""
@@ -64,7 +71,7 @@ class Agenda:
                 self.now = self._window_end
                 if self.now >= limit:
                     return None
-                self._open_window()
+                self._open_window(limit)
                 continue
             rows = self._window
             about = rows[VISIT] * STEPS + rows[STEP]
@@ -86,8 +93,9 @@ class Agenda:
         """Thieves who give up the rest of their burst."""
         self._stopped.update(zip(user.tolist(), visit.tolist(), strict=True))
 
-    def _open_window(self) -> None:
-        self._window_end = self.now + self._spec.wave_minutes * 60_000_000
+    def _open_window(self, limit: int) -> None:
+        midnight = self.now + DAY_US - (self.now - self.start) % DAY_US
+        self._window_end = min(self.now + self._span, midnight, limit)
         if (self.now - self.start) % DAY_US == 0:
             day = (self.now - self.start) // DAY_US
             self._on_midnight(day)
@@ -122,6 +130,7 @@ class Agenda:
             key = int(rows[USER, thief]), int(rows[VISIT, thief])
             happens[thief] = key not in self._stopped
         empty = (rows[KIND] == CHECKOUT) & (self._store.stock[rows[ITEM]] <= 0)
+        empty &= rows[TECHNIQUE] != AT_THE_TILL  # who charges at a seller's till takes nothing away
         missed = happens & empty & honest
         self._loyalty.sold_out(rows[USER, missed], rows[TIME, missed])
         return happens & ~empty

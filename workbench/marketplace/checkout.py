@@ -17,7 +17,7 @@ from workbench.marketplace.agenda import (
     Agenda,
 )
 from workbench.marketplace.answers import rows_answered, write_decisions
-from workbench.marketplace.fraudsters import ATTEMPT, Fraudsters
+from workbench.marketplace.fraudsters import AT_THE_TILL, ATTEMPT, Fraudsters
 from workbench.marketplace.ledger import Ledger, Words
 from workbench.marketplace.loyalty import Loyalty
 from workbench.marketplace.luck import TURN_STEPS, Ids
@@ -126,7 +126,8 @@ class Checkout:
     def _pay(self, approved: np.ndarray) -> None:
         paid = {name: values[approved] for name, values in self._payment.items()}
         time = self._entries[TIME, approved] + _PAY_US
-        self._store.sell(paid["item"])
+        taken = self._entries[TECHNIQUE, approved] != AT_THE_TILL
+        self._store.sell(paid["item"][taken])
         self._ledger.write(
             "payment", event=paid["request"], time=time, place=self._place[approved], **paid
         )

@@ -39,7 +39,7 @@ from workbench.marketplace.techniques import (
 )
 from workbench.marketplace.victims import LeastLiked, QuietUsers, Shelves, compromised_sellers
 
-__all__ = ["ATTEMPT", "Bursts", "Fraudsters", "technique_of"]
+__all__ = ["ATTEMPT", "AT_THE_TILL", "Bursts", "Fraudsters", "technique_of"]
 
 ATTEMPT = 1024  # added to the step of a payment that is tried again
 _ATTEMPTS = 3
@@ -53,7 +53,8 @@ _RETRY_MINUTES = 4.0
 _DELAY_SPREAD = 0.8  # of the log of the days until the complaint
 _LONGEST_BURST = 60
 _DRAWS = 4  # of an item, until one is launched
-_TAKEOVER, _SELLER = TECHNIQUES.index(ACCOUNT_TAKEOVER), TECHNIQUES.index(COMPROMISED_SELLER)
+AT_THE_TILL = TECHNIQUES.index(COMPROMISED_SELLER)
+_TAKEOVER, _SELLER = TECHNIQUES.index(ACCOUNT_TAKEOVER), AT_THE_TILL
 
 
 @dataclass(frozen=True)

@@ -55,8 +55,9 @@ class MarketplaceSpec:
     candidates : int
         Items offered to the policy on each home page request; the policy ranks and cuts.
     wave_minutes : int
-        A wave holds at most one open request per user from within one such span. It must divide a
-        day. Policies without a memory of their own give the same events whatever it is.
+        A wave holds at most one open request per user from within one such span; it divides a day.
+        In large worlds, and where `run` commits more often, waves are shorter. Policies without a
+        memory of their own give the same events whatever it is.
     position_bias : float
         Eta in P(examined) = 1 / position ** eta.
     direct_share, search_share : float
@@ -109,7 +110,7 @@ class MarketplaceSpec:
     stock_days: float = 14.0
     season: float = 0.2
     candidates: int = 20
-    wave_minutes: int = 240
+    wave_minutes: int = 1440
     position_bias: float = 0.7  # Joachims et al. 2005 found about 1 on search pages
     fraud_share: float = 0.008  # of payments
     chargeback_delay_days: float = 14.0  # mean, times a factor of each technique

@@ -74,7 +74,7 @@ class Marketplace:
     >>> world = Marketplace(MarketplaceSpec(users=1_000, days=2))
     >>> requests = world.next_requests()
     >>> {surface: len(set(rows["request"].tolist())) for surface, rows in requests.items()}
-    {'home': 9, 'search': 5, 'checkout': 10}
+    {'home': 160, 'search': 64, 'checkout': 131}
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Marketplace:
         Parameters
         ----------
         until : float or datetime, optional
-            Days from the start, or a moment; rounded up to the end of a wave.
+            Days from the start, or a moment.
 
         Returns
         -------
