@@ -42,7 +42,7 @@ def _():
 def _(asked):
     today = mo.ui.slider(DAYS[0], DAYS[-1], value=asked.day, label="today is day", show_value=True)
     seed = mo.ui.number(0, 999, value=asked.seed, label="shop number", debounce=True)
-    fault = mo.ui.dropdown([*CHOICES], value=asked.fault or "swapped columns", label="or this:")
+    fault = mo.ui.dropdown([*CHOICES], value=asked.fault or "wrong chargebacks", label="or this:")
     level = mo.ui.dropdown(["small", "medium", "large"], value=asked.level, label="how much:")
     return fault, level, seed, today
 
