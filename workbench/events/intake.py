@@ -80,7 +80,8 @@ def prepare(tables: Tables, snapshot: Snapshot, now: datetime) -> Intake:
     type than the log's.
     """
     intake, schema = Intake(), dict(snapshot.schema)
-    contracts = {kind: contract_of(kind, snapshot) for kind in tables}
+    known = contracts_of(snapshot)  # read once
+    contracts = {kind: known.get(kind) or contract_of(kind, snapshot) for kind in tables}
     line = watermark(snapshot)
     refused, grown = [], []
     for kind, frames in tables.items():
@@ -103,8 +104,8 @@ def prepare(tables: Tables, snapshot: Snapshot, now: datetime) -> Intake:
         intake.rows[kind], intake.added[kind] = new, new.height
         if contract != contracts[kind]:
             grown.append(contract)
-            known = len(contracts[kind].columns)
-            intake.new_columns[kind] = [column.name for column in contract.columns[known:]]
+            before = len(contracts[kind].columns)
+            intake.new_columns[kind] = [column.name for column in contract.columns[before:]]
     if refused:
         _add_quarantine(intake, pl.concat(refused), snapshot, max(now, line or now))
     if grown:
