@@ -29,8 +29,8 @@ LEAST_DOLLARS = 500.0  # of the axis, so that cents do not look like a loss
 NOTICE = """
 - **Loud is not dear.** A doubled amount rings and costs little. Complaints about the wrong payments
   (large) ring nowhere and cost thousands: each of them looks like a complaint.
-- **Small and silent may be harmless.** A tenth of the clicks is gone, no check rings on that day, and
-  the page is as good as before: what is lost at random is lost for all items alike.
+- **Small and silent may be harmless.** A tenth of the clicks is gone, no check rings on that day,
+  and the page is as good as before: what is lost at random is lost for all items alike.
 - **A check that compares with the past gets used to it.** The doubled amount rings when it begins;
   days later it is what is usual. Even a field that is gone falls silent after two weeks.
 - **Labels come late, and so does the bill.** Lose chargebacks (large), and nothing happens until
