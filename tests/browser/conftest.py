@@ -15,7 +15,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from urllib.parse import urlsplit
 
 import pytest
@@ -110,7 +110,9 @@ def serve(outside, tmp_path):
                 text=True,
             )
             try:
-                yield address(server, seconds=60)
+                where = address(server, seconds=60)
+                until_it_listens(int(port), seconds=60)  # the address is printed before
+                yield where
             finally:
                 server.send_signal(signal.SIGTERM)
                 try:
@@ -120,6 +122,16 @@ def serve(outside, tmp_path):
                 server.stdout.close()
 
     return start
+
+
+def until_it_listens(port: int, seconds: float) -> None:
+    until = monotonic() + seconds
+    while monotonic() < until:
+        with socket.socket() as knock:
+            if knock.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        sleep(0.1)
+    raise AssertionError(f"nothing listens on port {port} after {seconds:g} s")
 
 
 def address(server, seconds: float) -> str:

@@ -78,9 +78,12 @@ class Api:
         return sessions[0]["kernel"] if sessions else {"execution_state": "none", "connections": 0}
 
     def until_idle(self):
-        """Until the kernel is connected and has been idle for a second."""
+        """Until the kernel is connected and has been idle for some seconds.
+
+        Between two cells it is idle too, and on a busy machine the page takes its time.
+        """
         calm, until = 0, monotonic() + SECONDS
-        while calm < 3:
+        while calm < 10:
             assert monotonic() < until, f"the kernel is {self.kernel()} after {SECONDS} s"
             now = self.kernel()
             calm = calm + 1 if now["execution_state"] == "idle" and now["connections"] else 0

@@ -128,7 +128,9 @@ class TestCheckout:
                 if empty is None:
                     empty = world.store.stock <= 0
                 if "checkout" in requests:
-                    asked.append(requests["checkout"]["item"])
+                    checkouts = requests["checkout"]  # at a compromised till nothing is taken away
+                    takes = world.truth.technique(checkouts) != "compromised seller"
+                    asked.append(checkouts["item"][takes])
                 answers = {name: policies.usual[name].act(rows) for name, rows in requests.items()}
                 world.react(answers)
             asked = np.concatenate(asked)

@@ -102,7 +102,7 @@ def test_a_drawing_shows_in_both_hosts():
     drawn = chart(run()).drawn()
     bundle = drawn._repr_mimebundle_()
     assert bundle["image/svg+xml"].startswith("<svg")
-    assert bundle["text/plain"] == repr(chart(run())) == "<Picture: 39 rows>"
+    assert bundle["text/plain"] == repr(chart(run())) == "<Picture: 42 rows>"
     assert drawn._mime_()[0] == VEGA_LITE
 
 

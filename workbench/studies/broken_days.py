@@ -223,9 +223,10 @@ def open_shop(world, plan: DaysPlan | None = None) -> Shop:
     Raises
     ------
     ValueError
-        If the world ends before the plan's first day, or no model can be trained by then.
+        If the world ends before the plan's first day, a kind of event never happens in it, or no
+        model can be trained by then.
     """
-    pages = []
+    pages, began, plan = [], world.now, plan or DaysPlan()
     policies = {"home": _PAGE, "search": _PAGE, "checkout": Threshold(_nothing, 0.5, "all")}
     while (requests := world.next_requests()) is not None:
         if "home" in requests:
@@ -233,8 +234,12 @@ def open_shop(world, plan: DaysPlan | None = None) -> Shop:
             pages.append(pl.DataFrame({name: requests["home"][name] for name in names}))
         world.react({surface: policies[surface].act(rows) for surface, rows in requests.items()})
     played = world.events()
+    if (world.now - began).days <= plan.first_day:
+        raise ValueError(f"the world ends before day {plan.first_day}, the first to look at")
+    if missing := sorted(set(KINDS) - set(played)):
+        raise ValueError(f"in this world nothing of kind {missing[0]} ever happens")
     clean = {kind: played[kind] for kind in KINDS}
-    models = DailyModels(clean, pl.concat(pages), world.truth, plan or DaysPlan())
+    models = DailyModels(clean, pl.concat(pages), world.truth, plan)
     return Shop(clean, models)
 
 

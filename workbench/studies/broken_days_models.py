@@ -97,8 +97,6 @@ class DailyModels:
         last = max(frame["time"].max() for frame in clean.values())
         self.midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
         self.days = range(plan.first_day, (last - self.midnight).days + 1)
-        if not self.days:
-            raise ValueError(f"the world ends before day {plan.first_day}, the first to look at")
         paid = clean["payment"].with_columns(
             day=self._day("time"), stolen=pl.Series(truth.is_fraud(clean["payment"]))
         )

@@ -36,7 +36,7 @@ def chart(reports: Report | Sequence[Report]) -> Picture:
     --------
     >>> from workbench.data.checks import compare, example
     >>> chart(compare(*example("units"), "payment"))
-    <Picture: 12 rows>
+    <Picture: 13 rows>
     """
     import altair as alt
 
