@@ -60,17 +60,17 @@ def _peer(pairs):
     ]
 
 
-WORLDS, FEW = 20, 3  # the peer takes half a second a table
+WORLDS = 20  # the peer takes half a second a table, so it looks on the first day only
 
 
 def detectors(peer: bool = True) -> dict:
-    """Us, the two that need no data; and, in a few worlds on first days, the peer.
+    """Us, the two that need no data; and, on first days, the peer.
 
     Beside the peer, on the same looks, our checks of one kind by itself: the peer sees no more.
     """
     ours = {"checks": checks_of_the_log, "always-fire": always_fire, "never-fire": never_fire}
-    few = {"one kind": checks_of_a_kind, NAME: OfPairs(_peer, NAME)} if peer else {}
-    return ours | {name: Sparing(each, worlds=FEW) for name, each in few.items()}
+    first_days = {"one kind": checks_of_a_kind, NAME: OfPairs(_peer, NAME)} if peer else {}
+    return ours | {name: Sparing(each, worlds=WORLDS) for name, each in first_days.items()}
 
 
 def run(quick: bool = False, *, workers: int = 1) -> Scoreboard:
