@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from workbench.marketplace import Marketplace, MarketplaceSpec, Shock
+from workbench.marketplace import Marketplace, MarketplaceSpec, Shock, TechniqueRun
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,9 @@ from workbench.marketplace import Marketplace, MarketplaceSpec, Shock
         ({"chargeback_delay_days": -2.0}, "chargeback_delay_days must be at least 0"),
         ({"shock_day": 61}, r"shock_day must be in \[0, days\] = \[0, 60\], got 61"),
         ({"shock_segment": "cats"}, "shock_segment must be one of"),
+        ({"price_level": "25"}, "price_level must be a number, got '25'"),
+        ({"shocks": Shock(kind="sale", day=1)}, "shocks must be a tuple of Shock, got one alone"),
+        ({"techniques": TechniqueRun("card testing")}, "must be a tuple of TechniqueRun, got one"),
         ({"price_level": -5.0}, "price_level must be at least 0.01, got -5.0"),
         ({"stock_days": -1.0}, "stock_days must be at least 0"),
         ({"search_share": 0.8}, r"must sum to 1 at most, got 0.35 \+ 0.8"),
@@ -72,6 +75,12 @@ def test_the_dial_moves_people_items_and_sellers_and_nothing_else():
     assert (small.users, small.items, small.sellers) == (500, 200, 20)
     assert (small.seed, small.days, small.fraud_share) == (3, 60, 0.008)
     assert MarketplaceSpec().at(scale=1e-9).items >= MarketplaceSpec().candidates
+
+
+def test_a_list_of_shocks_becomes_part_of_the_value():
+    shock = Shock(kind="sale", day=1)
+    assert MarketplaceSpec(shocks=[shock]) == MarketplaceSpec(shocks=(shock,))
+    assert hash(MarketplaceSpec(shocks=[shock]))
 
 
 def test_the_shock_keeps_its_place_when_the_run_gets_shorter():

@@ -102,8 +102,7 @@ class People:
         users = np.arange(part[0], spec.users, part[1])
         weekday = (spec.start.weekday() + day) % 7
         planned = self.visits_per_day[users] * WEEKDAYS[weekday] / WEEKDAYS.mean()
-        planned *= np.exp(_DAY_SPREAD * self.luck.normal("busy day", day) - _DAY_SPREAD**2 / 2)
-        planned *= season(spec, day) * self.shocks.volume(day)[self.segment[users]]
+        planned *= busy(spec, self, day) * self.shocks.volume(day)[self.segment[users]]
         planned[self.first_day[users] > day] = 0.0
         counts = self.luck.poisson(
             planned / EVEN_MOOD_COMES, "visits", users, day, most=FIRST_THIEF_SLOT - 1
@@ -186,6 +185,12 @@ def people_of(spec: MarketplaceSpec, luck: Luck) -> People:
         upgrade_day=np.where(upgrades, day, spec.days),
         first_day=first_day,
     )
+
+
+def busy(spec: MarketplaceSpec, people: People, day: np.ndarray) -> np.ndarray:
+    """Visits of a day as a multiple of the year's average: the season, and the day's own luck."""
+    noise = people.luck.normal("busy day", np.asarray(day))
+    return season(spec, day) * np.exp(_DAY_SPREAD * noise - _DAY_SPREAD**2 / 2)
 
 
 def season(spec: MarketplaceSpec, day: np.ndarray) -> np.ndarray:

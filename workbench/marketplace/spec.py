@@ -126,6 +126,15 @@ class MarketplaceSpec:
         for name in whole:
             if type(getattr(self, name)) is not int:
                 raise ValueError(f"{name} must be a whole number, got {getattr(self, name)!r}")
+        for name in (field.name for field in fields(self) if field.type == "float"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise ValueError(f"{name} must be a number, got {value!r}")
+        for name, part in (("shocks", Shock), ("techniques", TechniqueRun)):
+            if isinstance(getattr(self, name), part):
+                raise ValueError(f"{name} must be a tuple of {part.__name__}, got one alone")
+            if getattr(self, name) is not None:  # a list will do; a spec is a value
+                object.__setattr__(self, name, tuple(getattr(self, name)))
         for name, least in _LEAST.items():
             if not least <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
