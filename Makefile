@@ -52,7 +52,7 @@ lock: .venv/uv-$(UV) ## resolve pyproject.toml into requirements.lock (UPGRADE=-
 	  --no-emit-index-url --no-emit-find-links $(LINKS) $(UPGRADE) -o .venv/lock
 	@sed -E -e '/^(nvidia-|cuda-|triton)/d' \
 	  -e "s/ ; python_full_version < '3.12' and / ; /; s/ ; python_full_version < '3.12'$$//" \
-	  -e "s/ and python_full_version < '3.12'//" .venv/lock > .venv/lock.short
+	  -e "s/ and python_full_version < '3.12'//" -e "s/ ; python_full_version < '3.11.3'$$//" .venv/lock > .venv/lock.short
 	@sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml >> .venv/lock.short
 	@LC_ALL=C sort -s -t= -k1,1 .venv/lock.short > requirements.lock
 	@git diff --stat -- requirements.lock
@@ -80,8 +80,9 @@ torch-cuda = --reinstall-package torch -c requirements.lock "dask-cuda>=25.10" n
 
 # Imported once, so that it is known to work and its bytecode is kept: later starts take a third.
 warm = import altair, anywidget, dask.distributed, deltalake, ipykernel.kernelapp, ipywidgets, \
-  jupyterlab.labapp, jupyter_server.serverapp, marimo, mlflow.xgboost, moto.server, \
-  narwhals, nbval.plugin, pandas, playwright.sync_api, polars, scipy.stats, sklearn.ensemble, \
+  jupyterlab.labapp, jupyter_server.serverapp, lmdb, marimo, mlflow.xgboost, moto.server, \
+  narwhals, nbval.plugin, numba, pandas, playwright.sync_api, polars, redis, scipy.stats, \
+  sklearn.ensemble, \
   sqlalchemy.dialects.sqlite, torch, vl_convert, xdist, xgboost
 
 .venv/uv-$(UV):

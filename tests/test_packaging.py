@@ -73,7 +73,7 @@ def test_the_lock_pins_what_is_asked_for_within_its_range(extra):
 
 def test_the_core_is_light():
     core = {Requirement(line).name for line in PROJECT["dependencies"]}
-    assert core == {"deltalake", "narwhals", "numpy", "polars", "pyarrow"}
+    assert core == {"deltalake", "narwhals", "numba", "numpy", "polars", "pyarrow"}
 
 
 def test_nothing_of_cuda_is_in_the_lock():

@@ -7,25 +7,54 @@ value computes training rows today and serving rows later, so the two cannot dri
     features ──┼──► training_frame ──► the requests, in order, one column per feature
     log ───────┘      only events that had happened *and* were known before each request
 
-`definition` says what a feature is, `aggregates` which there are, `offline` computes them
-from the log, `lookup` does the same for a policy, `stabbing` and `exact` are the numbers.
+`definition` says what a feature is and what it sees, `aggregates` which there are, `composed` how
+they combine; `offline` computes them from the log, `lookup` does the same for a policy.
 """
 
-from workbench.features.aggregates import count, distinct, mean, ratio, share, sum, time_since
-from workbench.features.definition import Feature, Ratio
+from workbench.features.aggregates import (
+    calendar,
+    count,
+    distance_km,
+    distinct,
+    formula,
+    last,
+    latest,
+    max,
+    mean,
+    min,
+    ratio,
+    share,
+    std,
+    sum,
+    time_since,
+    values,
+)
+from workbench.features.composed import Calendar, Formula, Ratio
+from workbench.features.definition import Feature
 from workbench.features.lookup import LogLookup
 from workbench.features.offline import training_frame
 
 __all__ = [
+    "Calendar",
     "Feature",
+    "Formula",
     "LogLookup",
     "Ratio",
+    "calendar",
     "count",
+    "distance_km",
     "distinct",
+    "formula",
+    "last",
+    "latest",
+    "max",
     "mean",
+    "min",
     "ratio",
     "share",
+    "std",
     "sum",
     "time_since",
     "training_frame",
+    "values",
 ]

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from workbench.features.definition import Feature, Ratio
+from workbench.features.composed import Ratio
+from workbench.features.definition import Feature
 from workbench.features.offline import training_frame
 from workbench.policy import NO_ITEM, Columns
 

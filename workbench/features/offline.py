@@ -15,7 +15,8 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from workbench.features.definition import Feature, Ratio, expression
+from workbench.features.composed import Ratio
+from workbench.features.definition import Feature, expression
 from workbench.features.reading import attach, check_names, read_events, read_requests
 from workbench.features.stabbing import History
 
