@@ -84,6 +84,7 @@ def training_frame(requests, features: Iterable[Definition] | Definition, log):
         for per in dict.fromkeys(leaf.per for leaf in of_kind):
             past = Past(events, asked, per)
             leaves |= {leaf: past.column(leaf) for leaf in of_kind if leaf.per == per}
+
     return attach(requests, {each.name: each.combine(leaves, asked) for each in features})
 
 
