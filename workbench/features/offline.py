@@ -78,6 +78,7 @@ def training_frame(requests, features: Iterable[Definition] | Definition, log):
     check_names(features, requests)
     leaves: dict[Feature, pl.Series] = {}
     wanted = list(dict.fromkeys(leaf for feature in features for leaf in feature.leaves))
+    wanted.sort(key=lambda leaf: leaf.aggregate == "count")  # a sum has counted already
     for kind in dict.fromkeys(leaf.of for leaf in wanted):
         of_kind = [leaf for leaf in wanted if leaf.of == kind]
         events = read_events(log, kind, of_kind, asked)

@@ -30,12 +30,12 @@ class Past:
     def __init__(self, events: pl.DataFrame, asked: pl.DataFrame, per: tuple[str, ...]):
         self.events = events
         asked_code, self.code, entities = codes_of(per, asked, events)
-        self._asked_at = plain(asked["time"].dt.epoch("us"), np.int64)
+        self._asked_at = plain(asked["time"].to_physical(), np.int64)
         self.asked = Asked(asked_code, self._asked_at, entities)
-        self.clocks = [plain(events[clock].dt.epoch("us"), np.int64) for clock in _CLOCKS]
+        self.clocks = [plain(events[clock].to_physical(), np.int64) for clock in _CLOCKS]
         self._histories: dict[tuple, History] = {}
         self._codes: dict[str | None, np.ndarray] = {None: self.code}
-        self._latest: dict[tuple, np.ndarray] = {}
+        self._latest: dict[tuple, pl.Series] = {}
 
     def column(self, feature: Feature) -> pl.Series:
         """The feature for every request, nulls and `missing` and all."""
@@ -52,14 +52,14 @@ class Past:
 
     def _of_the_latest(self, feature: Feature) -> pl.Series:
         row = self._latest_rows(feature)
-        none = pl.Series(row < 0)
         if feature.aggregate == "latest":
-            return _column(feature, self.events).gather(pl.Series(row).set(none, None))
-        since = (self._asked_at - self.clocks[0][row]) / _US_A_DAY
-        return pl.Series(since).set(none, None)
+            return _column(feature, self.events).gather(row)
+        since = pl.Series(self._asked_at) - pl.Series(self.clocks[0]).gather(row)
+        days = since.fill_null(0).to_numpy() / _US_A_DAY  # Polars multiplies by the inverse
+        return pl.Series(days).set(since.is_null(), None)
 
-    def _latest_rows(self, feature: Feature) -> np.ndarray:
-        """The event for each request, -1 for none; found once for features that share it."""
+    def _latest_rows(self, feature: Feature) -> pl.Series:
+        """The event for each request, null for none; found once for features that share it."""
         key = (feature.where, *words_of(feature))
         if key not in self._latest:
             if feature.session is None:
@@ -68,7 +68,8 @@ class Past:
                 history = self._history(feature)
                 place = history.latest(history.seen(feature))
                 row = np.append(history.rows, -1)[place]
-            self._latest[key] = self.asked.in_order(row, -1)
+            row = pl.Series(self.asked.in_order(row, -1))
+            self._latest[key] = row.set(row < 0, None).cast(pl.get_index_type())
         return self._latest[key]
 
     def _first_to_see(self, feature: Feature) -> np.ndarray:
@@ -102,7 +103,7 @@ class Past:
         history = self._history(feature)
         seen = history.seen(feature)
         if feature.aggregate == "count":
-            return self._numbers(history.count(seen, _ALL))
+            return self._count(feature, history)
         if feature.aggregate in ("distinct", "values"):
             value, values = history.keep(
                 ("ranks", feature.column), lambda: ranks(self._gathered(feature, history))
@@ -133,12 +134,20 @@ class Past:
             found = history.spreads(seen, values, valid)
             return self._numbers(found, np.isnan(found))
         total, number = history.keep(
-            ("sums", feature.column, words_of(feature)), lambda: history.sums(seen, values, valid)
+            ("sums", feature.column, words_of(feature)),
+            lambda: [*map(self._numbers, history.sums(seen, values, valid))],
         )
+        if not len(valid):  # then somebody has counted already
+            history.keep(("count", words_of(feature)), lambda: number)
         if feature.aggregate == "sum":
-            return self._numbers(total)
-        with np.errstate(invalid="ignore"):
-            return self._numbers(total / number, number == 0)
+            return total
+        return pl.select(pl.when(number > 0).then(total / number)).to_series()
+
+    def _count(self, feature: Feature, history: History) -> pl.Series:
+        return history.keep(
+            ("count", words_of(feature)),
+            lambda: self._numbers(history.count(history.seen(feature), _ALL)),
+        )
 
     def _gathered(self, feature: Feature, history: History) -> pl.Series:
         return history.keep(
@@ -159,7 +168,8 @@ class Past:
 
 def _column(feature: Feature, events: pl.DataFrame) -> pl.Series:
     column = events.select(expression(feature.column).alias("_value")).to_series()
-    if not column.dtype.is_float():
+    column = column.rechunk()
+    if not column.dtype.is_float() or column.is_finite().all():
         return column
     if column.is_infinite().any():
         raise ValueError(f"{feature.column!r} of {feature.of} has infinite values")

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from workbench.features.definition import Feature
+from workbench.features.definition import Feature, expression
 from workbench.tables import one_frame
 
 __all__ = ["ORDERED", "attach", "check_names", "read_events", "read_requests", "scan_kind"]
@@ -45,7 +45,10 @@ def read_events(log, kind: str, features: list[Feature], asked: pl.DataFrame) ->
     """
     needed = frozenset().union(*(feature.columns for feature in features))
     first, last = _reach(features, asked)
-    lazy = scan_kind(log, kind, first, last)
+    table = (
+        _near(log[kind], first, last) if _is_table(log, kind) else scan_kind(log, kind, first, last)
+    )
+    lazy = table.lazy()
     schema = lazy.collect_schema()
     columns = ["time", "known_at", *sorted(needed - {"time", "known_at"})]
     if not set(columns) <= set(schema) and lazy.head(1).collect().is_empty():
@@ -55,12 +58,12 @@ def read_events(log, kind: str, features: list[Feature], asked: pl.DataFrame) ->
         _check_clock(schema[clock], clock, f"events of kind {kind!r}")
     if "event" in schema and any(feature.aggregate in ORDERED for feature in features):
         columns += {"event"} - needed
-    keys = sorted({key for feature in features for key in feature.per})
-    if last is not None:
+    if last is not None and isinstance(table, pl.LazyFrame):
         lazy = lazy.filter(pl.col("known_at") < last)
+    keys = sorted({key for feature in features for key in feature.per})
     plain = _plain_keys(schema, [*keys, *({"event"} & set(columns) - set(keys))])
     lazy = lazy.select(columns).with_columns(_utc("time"), _utc("known_at"), *plain)
-    events = _without_nan(lazy.collect(), needed - set(keys))
+    events = _without_nan(lazy.collect(), _in_sentences(features))
     for key in keys if len(events) else ():
         if asked.schema[key] not in (events.schema[key], pl.Null):
             raise ValueError(
@@ -118,6 +121,29 @@ def _reach(features: list[Feature], asked: pl.DataFrame):
         return None, last
     zero = timedelta(0)
     return asked["time"].min() - max(f.window + f.lag + (f.step or zero) for f in features), last
+
+
+def _is_table(log, kind: str) -> bool:
+    return isinstance(log, Mapping) and kind in log and not isinstance(log[kind], pl.LazyFrame)
+
+
+def _near(table, first, last) -> pl.DataFrame:
+    """The rows of that span of time, or simply all if they are not many more."""
+    table = one_frame(table, "events")
+    clock = table.schema.get("time")
+    if last is None or clock != pl.Datetime or clock.time_zone is None:
+        return table
+    time = _utc("time")
+    near = time < last if first is None else time.is_between(first, last)
+    held = table.select(near).to_series()
+    return table if 2 * held.sum() > len(table) else table.filter(held)
+
+
+def _in_sentences(features: list[Feature]) -> set[str]:
+    """The columns that stand in conditions; a column on its own is looked at when it is read."""
+    read = {each for feature in features for each in (feature.where, feature.column) if each}
+    sentences = (expression(each) for each in read if not each.isidentifier())
+    return {name for each in sentences for name in each.meta.root_names()}
 
 
 def _without_nan(table: pl.DataFrame, columns: Iterable[str]) -> pl.DataFrame:
