@@ -171,10 +171,13 @@ class History:
 
     def spreads(self, seen: Seen, values, valid) -> np.ndarray:
         """Standard deviation of the values seen, with n - 1; NaN for fewer than two."""
-        from workbench.features.kernels_tree import spreads
+        from workbench.features.exact import exact_layout
+        from workbench.features.kernels_spread import running_spreads
 
+        bits = values.view(np.int64)
+        layout = exact_layout(bits, len(bits))
         out = np.empty(len(self.asked_time))
-        self._run(spreads, *self._chained(seen), values, valid, out)
+        self._run(running_spreads, *self._moving(seen), bits, valid, *layout, out)
         return out
 
     def latest(self, seen: Seen) -> np.ndarray:
