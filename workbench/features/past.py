@@ -17,11 +17,20 @@ from workbench.features.newest import latest_rows
 from workbench.features.reading import ORDERED
 from workbench.features.threads import plain
 
-__all__ = ["Past"]
+__all__ = ["Past", "columns_of"]
 
 _CLOCKS = ("time", "known_at")
 _US_A_DAY = 86_400_000_000
 _ALL = np.empty(0, np.bool_)
+
+
+def columns_of(
+    features: list[Feature], events: pl.DataFrame, asked: pl.DataFrame
+) -> dict[Feature, pl.Series]:
+    """The columns of features that share the kind and the entity."""
+    past = Past(events, asked, features[0].per)
+    counts_last = sorted(features, key=lambda each: each.aggregate == "count")  # sums have counted
+    return {feature: past.column(feature) for feature in counts_last}
 
 
 class Past:
@@ -46,9 +55,7 @@ class Past:
             made = self._of_the_latest(feature)
         else:
             made = self._aggregate(feature)
-        if feature.missing is None or not made.null_count():
-            return made
-        return _filled(made, self.asked.keyless, feature)
+        return made if feature.missing is None else _filled(made, self.asked.keyless, feature)
 
     def _of_the_latest(self, feature: Feature) -> pl.Series:
         row = self._latest_rows(feature)
