@@ -13,10 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
 
 import numpy as np
-import polars as pl
 
 from workbench.features.definition import Feature
 from workbench.features.threads import on_threads, split_by_work
@@ -82,15 +80,6 @@ class Asked:
         )
         on_threads(scatter, split_by_work(len(self.rows)), self.rows, values, out)
         return out
-
-    @cached_property
-    def keyless(self) -> pl.Series | None:
-        """True for requests whose key is null; None if there is none."""
-        if len(self.rows) == self.requests:
-            return None
-        keyless = np.ones(self.requests, np.bool_)
-        keyless[self.rows] = False
-        return pl.Series(keyless)
 
 
 class History:

@@ -17,6 +17,7 @@ import polars as pl
 from workbench.features.buckets import by_bucket
 from workbench.features.composed import Calendar, Definition, Formula, Ratio
 from workbench.features.definition import Feature
+from workbench.features.layout import Layout
 from workbench.features.past import columns_of
 from workbench.features.reading import attach, check_names, read_events, read_requests
 
@@ -46,7 +47,7 @@ def training_frame(
         Has `time` (with time zone), the features' key columns and what formulas read.
     features : Feature, Ratio, Formula, Calendar, or several of them
         Their names become the new columns.
-    log : EventLog, or mapping of kind to Polars, pandas or Arrow table
+    log : EventLog, Layout, or mapping of kind to Polars, pandas or Arrow table
         Where the events are. What came into the log later than a request's time never shows.
     buckets : int, optional
         Compute so many groups of entities one after the other, with about that share of the
@@ -94,6 +95,8 @@ def training_frame(
     asked = read_requests(requests, sorted(keys), sorted(inputs - keys - {"time"}))
     check_names(features, requests)
     wanted = list(dict.fromkeys(leaf for feature in features for leaf in feature.leaves))
+    if isinstance(log, Layout):
+        log.check()
     if buckets is None and client is None:
         leaves = _all_at_once(asked, wanted, log)
     else:
@@ -107,7 +110,9 @@ def _all_at_once(asked: pl.DataFrame, wanted: list[Feature], log) -> dict[Featur
         of_kind = [leaf for leaf in wanted if leaf.of == kind]
         events = read_events(log, kind, of_kind, asked)
         for per in dict.fromkeys(leaf.per for leaf in of_kind):
-            leaves |= columns_of([leaf for leaf in of_kind if leaf.per == per], events, asked)
+            features = [leaf for leaf in of_kind if leaf.per == per]
+            runs = log.entities(kind) if isinstance(log, Layout) and log.per == per else None
+            leaves |= columns_of(features, events, asked, runs)
     return leaves
 
 

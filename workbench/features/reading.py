@@ -18,6 +18,7 @@ __all__ = [
     "attach",
     "check_keys",
     "check_names",
+    "plain_events",
     "plan_events",
     "read_events",
     "read_requests",
@@ -66,7 +67,10 @@ def plan_events(log, kind: str, features: list[Feature], asked: pl.DataFrame):
     needed = frozenset().union(*(feature.columns for feature in features))
     first, last = _reach(features, asked)
     whole = isinstance(log, Mapping) and not isinstance(log.get(kind), pl.LazyFrame | None)
-    table = _near(log[kind], first, last) if whole else scan_kind(log, kind, first, last)
+    if whole:
+        table = log[kind] if hasattr(log, "entities") else _near(log[kind], first, last)
+    else:
+        table = scan_kind(log, kind, first, last)
     lazy = table.lazy()
     schema = lazy.collect_schema()
     columns = ["time", "known_at", *sorted(needed - {"time", "known_at"})]
@@ -82,6 +86,16 @@ def plan_events(log, kind: str, features: list[Feature], asked: pl.DataFrame):
     keys = {key for feature in features for key in feature.per}
     plain = _plain_keys(schema, sorted(keys | ({"event"} & set(columns))))
     return lazy.select(columns).with_columns(_utc("time"), _utc("known_at"), *plain)
+
+
+def plain_events(lazy: pl.LazyFrame, kind: str, per: tuple[str, ...]) -> pl.LazyFrame:
+    """All columns of the events, clocks and keys as `plan_events` has them."""
+    schema = lazy.collect_schema()
+    _need(["time", "known_at", *per], schema.names(), f"events of kind {kind!r}")
+    for clock in ("time", "known_at"):
+        _check_clock(schema[clock], clock, f"events of kind {kind!r}")
+    plain = _plain_keys(schema, sorted({*per, *({"event"} & set(schema))}))
+    return lazy.with_columns(_utc("time"), _utc("known_at"), *plain)
 
 
 def check_keys(kind: str, features: list[Feature], asked: pl.DataFrame, events) -> None:
