@@ -61,7 +61,7 @@ def bucket_of(table: pl.DataFrame, per: tuple[str, ...], buckets: int) -> np.nda
     """Bucket of each row's entity, shape (n,); a null in the key counts as 0.
 
     >>> bucket_of(pl.DataFrame({"user": [1, 2, 1], "device": ["a", "b", "a"]}), ("user",), 8)
-    array([1, 1, 1])
+    array([7, 3, 7])
     """
     words = [_words(table[key]) for key in per]
     return (fingerprint("", *words) % np.uint64(buckets)).astype(np.int64)

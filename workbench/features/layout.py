@@ -109,7 +109,7 @@ def lay_out(log, kinds: str | Iterable[str], per: str | Iterable[str], folder) -
     >>> paid = pl.DataFrame({"user": [2, 1], "amount": [3.0, 4.0], "time": moment})
     >>> log = {"payment": paid.with_columns(known_at="time")}
     >>> laid = lay_out(log, "payment", "user", tempfile.mkdtemp())
-    >>> laid["payment"].collect()["user"].to_list()
+    >>> laid["payment"]["user"].to_list()
     [1, 2]
     >>> asked = pl.DataFrame({"user": [1], "time": datetime(2024, 5, 2, tzinfo=UTC)})
     >>> latest = features.latest("amount", of="payment", per="user", name="newest")
@@ -146,10 +146,9 @@ def _source(log) -> tuple[int | None, dict]:
 
 def _sorted_events(log, kind: str, per: tuple[str, ...]) -> pl.DataFrame:
     events = plain_events(scan_kind(log, kind, None, None), kind, per).collect().rechunk()
-    events = events.filter(pl.all_horizontal(pl.col(per).is_not_null()))
     by = [*per, "time", "known_at"]
     rows = events.select(by).with_row_index("_row").sort(*by, "_row")
-    same = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in by)
+    same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift()) for name in by)
     tied = same | same.shift(-1)
     if "event" in events.columns and rows.select(tied.any()).item():
         tie = events["event"]
