@@ -154,3 +154,12 @@ def some_events(rng: np.random.Generator, n: int) -> pl.DataFrame:
             "known_at": [t + d for t, d in zip(time, late, strict=True)],
         }
     )
+
+
+def test_an_event_without_a_clock_is_never_seen():
+    events = some_events(np.random.default_rng(7), 40)
+    known = pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.col("known_at"))
+    asked = events.select("user", "device", "time")
+    half = {"payment": events.with_columns(known_at=known)}
+    want = training_frame(asked, AGGREGATES, {"payment": events[::2]})
+    assert training_frame(asked, AGGREGATES, half).equals(want)
