@@ -33,6 +33,7 @@ from workbench.features.composed import Calendar, Formula, Ratio
 from workbench.features.definition import Feature
 from workbench.features.lookup import LogLookup
 from workbench.features.offline import training_frame
+from workbench.features.why import why
 
 __all__ = [
     "Calendar",
@@ -57,4 +58,5 @@ __all__ = [
     "time_since",
     "training_frame",
     "values",
+    "why",
 ]
