@@ -27,6 +27,7 @@ def shop(seed: int = 0, n: int = 900) -> dict[str, pl.DataFrame]:
     payment = pl.DataFrame(
         {
             "event": np.arange(n),
+            "request": np.arange(n),
             "user": user,
             "item": rng.integers(0, 12, n),
             "amount": rng.lognormal(3, 1, n).round(2),
