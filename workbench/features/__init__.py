@@ -35,6 +35,7 @@ from workbench.features.composed import Calendar, Formula, Ratio
 from workbench.features.definition import Feature
 from workbench.features.lookup import LogLookup
 from workbench.features.offline import training_frame
+from workbench.features.registry import Registry
 from workbench.features.why import why
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Formula",
     "LogLookup",
     "Ratio",
+    "Registry",
     "audit",
     "calendar",
     "count",
