@@ -22,7 +22,7 @@ from workbench.features.leaks import Reading, compute, readings, values_under
 from workbench.features.moments import STEPS, Neighbour
 from workbench.features.whole_table import Default, Made
 
-__all__ = ["Case", "Explained", "explain"]
+__all__ = ["Case", "Explained", "defaults_of", "explain", "of_entities"]
 
 UNEXPLAINED = ("other", "unexplained")
 _SAMPLE_ROWS = 400  # a reading that explains one row in a hundred shows in so many
@@ -58,7 +58,7 @@ class Case:
             honest=self.honest[rows],
             differs=self.differs[rows],
             asked=asked,
-            tables=_of_entities(self.tables, self.definition, asked),
+            tables=of_entities(self.tables, self.definition, asked),
             label=None if self.label is None else self.label[rows],
         )
 
@@ -80,7 +80,7 @@ def explain(case: Case, *, rng: np.random.Generator) -> Explained:
     kind, name = np.full(len(case.given), "exact", object), np.full(len(case.given), "", object)
     left = case.differs.copy()
     kind[left], name[left] = UNEXPLAINED
-    default = whole_table.default_of(case.given, case.honest, _defaults(case.definition))
+    default = whole_table.default_of(case.given, case.honest, defaults_of(case.definition))
     if default is not None:
         given, honest = default.apply(case.given), default.apply(case.honest)
         left = left & ~agree(given, honest, case.precision)
@@ -155,7 +155,7 @@ def _made(case: Case) -> list[Made]:
     return made
 
 
-def _defaults(definition: Definition) -> set:
+def defaults_of(definition: Definition) -> set:
     """What the definition reads where there is nothing."""
     if not isinstance(definition, Feature):
         return set()
@@ -171,7 +171,7 @@ def _sample(left: np.ndarray, agrees: np.ndarray, rng: np.random.Generator) -> n
     return np.sort(np.concatenate(drawn))
 
 
-def _of_entities(tables: Mapping, definition: Definition, asked: pl.DataFrame) -> dict:
+def of_entities(tables: Mapping, definition: Definition, asked: pl.DataFrame) -> dict:
     """The events of these entities only."""
     kept = dict(tables)
     for kind in {leaf.of for leaf in definition.leaves}:

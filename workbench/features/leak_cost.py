@@ -16,7 +16,7 @@ import numpy as np
 from workbench.metrics import auc
 from workbench.metrics.interval import Interval, interval
 
-__all__ = ["LeakCost", "leak_cost"]
+__all__ = ["LeakCost", "both_labels", "leak_cost"]
 
 _TRAIN_SHARE = 0.7  # the earlier rows; the later ones are the test
 _RESAMPLES = 200
@@ -95,8 +95,7 @@ def leak_cost(
     labels = np.asarray(label, float)
     if not np.isin(labels, (0.0, 1.0)).all():
         raise ValueError(f"label must be 0 or 1, got {np.unique(labels)[:5].tolist()}")
-    order = np.argsort(time, kind="stable")
-    train, test = np.split(order, [int(len(order) * _TRAIN_SHARE)])
+    train, test = _split(time)
     for part, rows in (("earlier", train), ("later", test)):
         if len(set(labels[rows].tolist())) < 2:
             raise ValueError(f"the {part} rows ({len(rows):,}) need both labels, 0 and 1")
@@ -121,6 +120,17 @@ def leak_cost(
         train_rows=len(train),
         test_rows=len(test),
     )
+
+
+def both_labels(labels: np.ndarray, time: np.ndarray) -> bool:
+    """Whether the earlier and the later rows have two labels each, as `leak_cost` needs."""
+    return all(len(set(labels[rows].tolist())) == 2 for rows in _split(time))
+
+
+def _split(time: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    order = np.argsort(time, kind="stable")
+    train, test = np.split(order, [int(len(order) * _TRAIN_SHARE)])
+    return train, test
 
 
 def _trees(values: np.ndarray, labels: np.ndarray):
