@@ -8,7 +8,8 @@ value computes training rows today and serving rows later, so the two cannot dri
     log ───────┘      only events that had happened *and* were known before each request
 
 `definition` says what a feature is and what it sees, `aggregates` which there are, `composed` how
-they combine; `offline` computes them from the log, `lookup` does the same for a policy.
+they combine; `offline` computes them from the log, `lookup` does the same for a policy. `why` shows
+the events behind one value, `audit` says of any training frame which values are from the future.
 """
 
 from workbench.features.aggregates import (
@@ -29,10 +30,12 @@ from workbench.features.aggregates import (
     time_since,
     values,
 )
+from workbench.features.audit import audit
 from workbench.features.composed import Calendar, Formula, Ratio
 from workbench.features.definition import Feature
 from workbench.features.lookup import LogLookup
 from workbench.features.offline import training_frame
+from workbench.features.registry import Registry
 from workbench.features.why import why
 
 __all__ = [
@@ -41,6 +44,8 @@ __all__ = [
     "Formula",
     "LogLookup",
     "Ratio",
+    "Registry",
+    "audit",
     "calendar",
     "count",
     "distance_km",

@@ -15,7 +15,7 @@ from workbench.assign import fingerprint
 from workbench.features.definition import Feature, expression
 from workbench.features.reading import scan_kind
 
-__all__ = ["SEEN", "look"]
+__all__ = ["SEEN", "look", "ties"]
 
 SEEN = "seen"
 _US = timedelta(microseconds=1)
@@ -103,7 +103,7 @@ def _of_entity(asked: pl.DataFrame, feature: Feature, log) -> pl.DataFrame:
     value = pl.lit(None, pl.Float64) if feature.column is None else expression(feature.column)
     utc = [pl.col(c).dt.convert_time_zone("UTC").dt.cast_time_unit("us") for c in _CLOCKS]
     events = lazy.with_columns(*utc, value=value, _holds=holds).collect()
-    return events.with_columns(value=_plain(events["value"], feature), _tie=_ties(events))
+    return events.with_columns(value=_plain(events["value"], feature), _tie=ties(events))
 
 
 _CLOCKS = ("time", "known_at")
@@ -120,7 +120,11 @@ def _plain(value: pl.Series, feature: Feature) -> pl.Series:
     return value
 
 
-def _ties(events: pl.DataFrame) -> pl.Series:
+def ties(events: pl.DataFrame) -> pl.Series:
+    """What decides between events of equal clocks, the greater is the younger; shape (n,), Int64.
+
+    `events` has `event`, or `_row`, its place in the log.
+    """
     if "event" not in events.columns:
         return events["_row"].cast(pl.Int64)
     if events["event"].dtype.is_integer():
