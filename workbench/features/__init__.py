@@ -9,7 +9,8 @@ value computes training rows today and serving rows later, so the two cannot dri
 
 `definition` says what a feature is and what it sees, `aggregates` which there are, `composed` how
 they combine; `offline` computes them from the log, `lookup` does the same for a policy. `why` shows
-the events behind one value, `audit` says of any training frame which values are from the future.
+the events behind one value, `audit` says of any training frame which values are from the future,
+`parity` why an online read differs, `Registry` whose a feature is and which models use it.
 """
 
 from workbench.features.aggregates import (
@@ -35,6 +36,8 @@ from workbench.features.composed import Calendar, Formula, Ratio
 from workbench.features.definition import Feature
 from workbench.features.lookup import LogLookup
 from workbench.features.offline import training_frame
+from workbench.features.parity import parity
+from workbench.features.reads import log_reads
 from workbench.features.registry import Registry
 from workbench.features.why import why
 
@@ -53,9 +56,11 @@ __all__ = [
     "formula",
     "last",
     "latest",
+    "log_reads",
     "max",
     "mean",
     "min",
+    "parity",
     "ratio",
     "share",
     "std",

@@ -41,44 +41,41 @@ Values = Callable[[], pl.Series | None]
 
 
 def sure_causes(replay: Replay, as_of: pl.Series | None) -> list[tuple[str, str, Values]]:
-    """Return cause, detail and how to compute what it would have read, the surest first.
+    """Return cause, detail and how to compute the values, where it is known what the store had.
 
     `as_of`, shape (n,), is up to when the store of each read had its events, if that is known.
     """
-    leaves = replay.leaves
     made = []
     if as_of is not None:
         made.append(("late event", "not in the store yet", lambda: _until(replay, as_of)))
     if any("arrived" in events.columns for events in replay.events):
         made.append(("late event", "arrived after the read", lambda: replay.values(_arrived)))
-    made += [
-        ("tie", "an event at the read's very instant", lambda: _at_most(replay)),
-        ("tie", "another event of that instant", lambda: replay.values(_other_tie)),
-        ("tie", "the first event of that instant", lambda: replay.values(_first_tie)),
-    ]
-    if any(leaf.aggregate in _ORDERED for leaf in leaves):
-        made.append(
-            ("out-of-order write", "the event known last", lambda: replay.values(_written_last))
-        )
-    if any(leaf.window is not None and leaf.session is None for leaf in leaves):
-        made.append(
-            ("time-to-live", "the value had expired", lambda: replay.values(leaf=_for_ever))
-        )
-        made.append(("time-to-live", "counted from known_at", lambda: replay.values(_from_known)))
     return made
 
 
 def guesses(replay: Replay, *, late: bool) -> list[tuple[str, str, Values]]:
-    """The same for what leaves no trace: events that were late, clocks ahead or behind, early ends.
+    """The same for what is only known by its effect, the most likely of equals first.
 
     `late` is False where it is known what the store had.
     """
-    made = []
+    leaves = replay.leaves
+    made = [("tie", "an event at the read's very instant", lambda: _at_most(replay))]
+    if any(leaf.aggregate in _ORDERED for leaf in leaves):
+        other = [
+            ("tie", "another event of that instant", _other_tie),
+            ("out-of-order write", "the event known last", _written_last),
+        ]
+        made += [(*words, lambda by=change: replay.values(by)) for *words, change in other]
+    if any(leaf.window is not None and leaf.session is None for leaf in leaves):
+        made += [
+            ("time-to-live", "the value had expired", lambda: replay.values(leaf=_for_ever)),
+            ("time-to-live", "it expired early", lambda: replay.values(leaf=_half)),
+            ("time-to-live", "counted from known_at", lambda: replay.values(_from_known)),
+        ]
     for number in (1, 2, 3) if late else ():
         words = f"without the last {number} known" if number > 1 else "without the last one known"
         made.append(("late event", words, lambda k=number: replay.values(_without_last(k))))
-    if any(leaf.window is not None and leaf.session is None for leaf in replay.leaves):
-        made.append(("time-to-live", "it expired early", lambda: replay.values(leaf=_half)))
+    made.append(("tie", "one event of each instant", lambda: replay.values(_first_tie)))
     spans = [timedelta(seconds=each) for each in _SECONDS]
     spans += [timedelta(hours=each) for each in range(1, 15)]
     for span in [each for pair in zip(spans, [-s for s in spans], strict=True) for each in pair]:

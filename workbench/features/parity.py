@@ -100,10 +100,9 @@ def parity(
 
     Notes
     -----
-    Causes are tried in the order of their evidence: what a read says about itself, then what one
-    replay reproduces (tie, out-of-order write, time-to-live), then what leaves no trace: an event
-    that came late and a clock that was behind by so much can give the same value. Then the one that
-    explains more of the column's reads is named.
+    What a read says about itself comes first: its version, and what the store had. The other causes
+    are only known by their effect, and two can give the same value (an event that came late, a
+    clock that was behind): then the one that explains more of the column's reads is named.
 
     Examples
     --------
@@ -226,8 +225,8 @@ def _row(name: str, definition: Definition, side: Compared, cause: np.ndarray) -
 def _mismatches(name, side: Compared, asked, place, cause, detail) -> pl.DataFrame:
     rows = pl.Series(np.flatnonzero(side.differs), dtype=pl.Int64)
     return asked[rows].select(
-        row=place[rows],
-        **{each: pl.col(each) for each in asked.columns},
+        place[rows].alias("row"),
+        *asked.columns,
         feature=pl.lit(name),
         online=shown(side.given[rows]),
         offline=shown(side.honest[rows]),

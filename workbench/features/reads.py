@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from workbench.assign import fingerprint
 from workbench.features.composed import Definition
 from workbench.features.reading import scan_kind
 from workbench.tables import one_frame
@@ -68,9 +69,9 @@ def log_reads(
     >>> log, recent = EventLog(tempfile.mkdtemp()), features.count("click", per="user", name="n")
     >>> asked = {"request": 1, "user": 7, "time": datetime(2024, 5, 1, tzinfo=UTC)}
     >>> log_reads(log, asked, {"n": 3}, [recent]).added
-    1
+    {'features': 1}
     >>> log.scan("features").select("user", "n", "versions").collect().row(0)
-    (7, 3, '{"n": "0ccab427"}')
+    (7, 3, '{"n": "6c47c735"}')
     """
     features = list(features)
     asked, found = _table(requests, "requests"), _table(values, "values")
@@ -93,6 +94,9 @@ def log_reads(
     )
     if hasattr(log, "write_many"):
         return log.write_many("features", table)
+    if "event" not in table.columns:
+        text = log.scan("features").collect_schema()["event"] == pl.String
+        table = table.with_columns(event=_ids(table.select(sorted(needed - {"time"})), text=text))
     return log.append(features=table)
 
 
@@ -112,8 +116,8 @@ def read_table(reads, features: Mapping[str, Definition]) -> tuple[pl.DataFrame,
     if absent:
         raise ValueError(f"reads have no column {absent[0]!r}; they have {table.columns}")
     if "versions" not in table.columns:
-        unknown = {name: pl.lit(None, pl.String) for name in features}
-        return table, table.select(**unknown) if unknown else table.select()
+        nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(table))
+        return table, pl.DataFrame(dict.fromkeys(features, nothing))
     parsed = {text: _parsed(text) for text in table["versions"].unique() if text is not None}
     rows = [parsed.get(text) for text in table["versions"]]
     versions = {
@@ -123,6 +127,13 @@ def read_table(reads, features: Mapping[str, Definition]) -> tuple[pl.DataFrame,
         for name in features
     }
     return table, pl.DataFrame(versions)
+
+
+def _ids(keys: pl.DataFrame, *, text: bool) -> pl.Series:
+    """An id per read, made of the request and the keys: kept twice is kept once."""
+    columns = [each.cast(pl.String).fill_null("").to_numpy() for each in keys.get_columns()]
+    ids = pl.Series(fingerprint("features", *columns).view(np.int64), dtype=pl.Int64)
+    return ids.cast(pl.String) if text else ids
 
 
 def _parsed(text: str) -> dict:

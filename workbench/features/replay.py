@@ -107,7 +107,7 @@ def _copied(leaf: Feature, asked: pl.DataFrame, events: pl.DataFrame) -> pl.Data
     made = mine.join(events, on=list(leaf.per), how="inner")
     kept = ["_row", "t", "time", "known_at", "event", *sorted(leaf.columns)]
     kept += ["arrived"] if "arrived" in made.columns else []
-    return made.filter(pl.col("time") <= pl.col("t") + _AHEAD).select(dict.fromkeys(kept))
+    return made.filter(pl.col("time") <= pl.col("t") + _AHEAD).select([*dict.fromkeys(kept)])
 
 
 def _ordered(events: pl.DataFrame) -> pl.DataFrame:
