@@ -171,7 +171,7 @@ def _causes(definition, side: Compared, asked, reads, version, log, older):
         tables = whole_kinds(log, [definition], asked)
         as_of = _clock(reads["as_of"]) if "as_of" in reads.columns else None
         rows = np.flatnonzero(left)[:_MOST_ROWS]
-        tables = of_entities(tables, definition, asked[rows])
+        tables = of_entities(tables, [definition], asked[rows])
         apply = (lambda values: values) if default is None else default.apply
         for part, replay in replays(definition, asked[rows], tables):
             mine = rows[part]
