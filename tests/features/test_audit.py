@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench import features
+from workbench.events import EventLog
 from workbench.features.audit import audit
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -228,3 +229,29 @@ def test_no_random_honest_history_is_accused(events, asked, change, random):
     assert found.clean, found
     assert found.table["exact"].to_list() == [1.0] * len(EVERY), found.evidence
     assert found.confirmed == found.asked
+
+
+def test_an_hour_of_the_wrong_zone_is_named(log, asked):
+    hour = features.calendar("hour", tz="Europe/Zurich")
+    in_utc = asked.with_columns(hour=pl.col("time").dt.hour())
+    found = audit(in_utc, hour, log)
+    (leak,) = found.leaks["hour"]
+    assert leak.startswith("time zone: ")
+    right = asked.with_columns(hour=pl.col("time").dt.convert_time_zone("Europe/Zurich").dt.hour())
+    assert audit(right, hour, log).table["exact"].to_list() == [1.0]
+
+
+def test_the_leak_in_a_formula_is_named(log, asked):
+    over = features.formula("amount / usual", usual=MEAN, name="over")
+    rows = asked.with_columns(log["payment"]["amount"])
+    leaky = by_hand(MEAN, asked, log["payment"], LEAKS["at most"][1])
+    frame = rows.with_columns(over=pl.col("amount") / pl.Series(leaky))
+    assert [*audit(frame, over, log).leaks["over"]] == ["<= instead of <"]
+
+
+def test_a_kind_without_events_gives_its_defaults(asked, tmp_path):
+    log = EventLog(tmp_path)
+    none = features.count("payment", per="user", name="none")
+    assert audit(asked.with_columns(none=0), none, log).clean
+    found = audit(asked.with_columns(none=3), none, log)
+    assert [*found.leaks["none"]] == ["unexplained"]

@@ -92,7 +92,7 @@ def explain(cases: Mapping[str, Case]) -> dict[str, Explained]:
         if case.differs.any():
             open_cases[column] = case
     for column, (case, winners) in _contests(open_cases).items():
-        _settle(case, winners, found[column])
+        _settle(case, winners, found[column], cases[column].differs & ~case.differs)
     return found
 
 
@@ -132,10 +132,13 @@ def _contests(cases: Mapping[str, Case]) -> dict[str, tuple[Case, list]]:
     return made
 
 
-def _settle(case: Case, winners: list, found: Explained) -> None:
-    """Compute the winners for all rows that differ, and mark the rows, in place."""
+def _settle(case: Case, winners: list, found: Explained, defaults: np.ndarray) -> None:
+    """Compute the winners for all rows that differ, and mark the rows, in place.
+
+    Rows of a regular default are among them: if a leak gives that value too, it is the leak.
+    """
     left = case.differs.copy()
-    rows = np.flatnonzero(left)
+    rows = np.flatnonzero(left | defaults)
     rest = case.rows(rows)
     all_rows = Circumstances(
         rest.asked, of_entities(case.tables, [case.definition], rest.asked) if winners else {}
@@ -144,9 +147,11 @@ def _settle(case: Case, winners: list, found: Explained) -> None:
         _values(each, rest, rows, all_rows)
     all_rows.run()
     for each in winners:
-        mine = rows[_verdict(_values(each, rest, rows, all_rows), rest)[0] & left[rows]]
+        values = _values(each, rest, rows, all_rows)
+        same = defaults[rows] & agree(case.given[rows], values, case.precision)
+        mine = rows[(_verdict(values, rest)[0] & left[rows]) | same]
         found.kind[mine], found.name[mine] = each.kind, each.name
-        left[mine] = False
+        left[mine] = defaults[mine] = False
     if left.any() and case.label is not None:
         rows = np.flatnonzero(left | ~case.differs)
         if whole_table.follows_label(case.given[rows], case.honest[rows], case.label[rows]):
