@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench import features
+from workbench.events import EventLog
 from workbench.features.audit import audit
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -20,7 +21,6 @@ from brute import brute_force
 from leaky_shop import ALL, LEAKS, MEAN, RISK, SPENT, WEEK, by_hand, kind_of, rightly, shop
 from payment_histories import EVERY, histories, read, requests
 
-SUPPORTED = {"count", "sum", "mean", "share", "distinct", "time_since"}
 KEYS = ["user", "item", "time", "fraud"]
 
 
@@ -207,11 +207,6 @@ def test_noise_is_unexplained_and_no_leak(honest_frame, log):
     assert [*found.leaks["mean"]] == ["unexplained"]
 
 
-LITTLE = [
-    each
-    for each in EVERY
-    if each.aggregate in SUPPORTED and each.missing is each.step is each.session is None
-]
 ROUNDED = [lambda c: c, lambda c: c.cast(pl.Float32), lambda c: c.round(2)]
 
 
@@ -221,7 +216,7 @@ def test_no_random_honest_history_is_accused(events, asked, change, random):
     """The values are those of the reference, which knows nothing of the engine."""
     rows = events.with_columns(pl.col("amount").fill_nan(None)).to_dicts()
     frame = asked
-    for feature in LITTLE:
+    for feature in EVERY:
         holds = read(feature.where) if feature.where else lambda _event: True
         values = [
             brute_force(feature, each, rows, value=read(feature.column), holds=holds)
@@ -230,7 +225,33 @@ def test_no_random_honest_history_is_accused(events, asked, change, random):
         column = pl.Series(feature.name, values, strict=False)
         frame = frame.with_columns(change(column) if column.dtype == pl.Float64 else column)
     order = random.sample(range(len(frame)), len(frame))
-    found = features.audit(frame[order], LITTLE, {"payment": events})
+    found = features.audit(frame[order], EVERY, {"payment": events})
     assert found.clean, found
-    assert found.table["exact"].to_list() == [1.0] * len(LITTLE), found.evidence
+    assert found.table["exact"].to_list() == [1.0] * len(EVERY), found.evidence
     assert found.confirmed == found.asked
+
+
+def test_an_hour_of_the_wrong_zone_is_named(log, asked):
+    hour = features.calendar("hour", tz="Europe/Zurich")
+    in_utc = asked.with_columns(hour=pl.col("time").dt.hour())
+    found = audit(in_utc, hour, log)
+    (leak,) = found.leaks["hour"]
+    assert leak.startswith("time zone: ")
+    right = asked.with_columns(hour=pl.col("time").dt.convert_time_zone("Europe/Zurich").dt.hour())
+    assert audit(right, hour, log).table["exact"].to_list() == [1.0]
+
+
+def test_the_leak_in_a_formula_is_named(log, asked):
+    over = features.formula("amount / usual", usual=MEAN, name="over")
+    rows = asked.with_columns(log["payment"]["amount"])
+    leaky = by_hand(MEAN, asked, log["payment"], LEAKS["at most"][1])
+    frame = rows.with_columns(over=pl.col("amount") / pl.Series(leaky))
+    assert [*audit(frame, over, log).leaks["over"]] == ["<= instead of <"]
+
+
+def test_a_kind_without_events_gives_its_defaults(asked, tmp_path):
+    log = EventLog(tmp_path)
+    none = features.count("payment", per="user", name="none")
+    assert audit(asked.with_columns(none=0), none, log).clean
+    found = audit(asked.with_columns(none=3), none, log)
+    assert [*found.leaks["none"]] == ["unexplained"]

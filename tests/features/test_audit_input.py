@@ -11,6 +11,8 @@ import pytest
 
 from workbench import features
 from workbench.events import EventLog
+from workbench.features.leak_cost import _bootstrap
+from workbench.metrics import auc
 
 sys.path.insert(0, str(Path(__file__).parent))
 from leaky_shop import LEAKS, MEAN, RISK, WEEK, by_hand, shop
@@ -106,3 +108,14 @@ def test_a_frame_of_the_lake_is_audited_like_one_of_tables(frame, log, tmp_path)
     one, other = (features.audit(frame, [MEAN, WEEK, RISK], where) for where in (lake, log))
     assert one.leaks == other.leaks
     assert repr(one) == repr(other)
+
+
+def test_the_intervals_are_those_of_the_bootstrap():
+    """Counting rows gives what copying them gives."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 200).astype(float)
+    scores = (labels + rng.normal(size=200)).round(1)  # ties
+    (drawn,) = _bootstrap(labels, [scores], np.random.default_rng(7))
+    again = np.random.default_rng(7)
+    rows = [again.integers(0, 200, 200) for _ in range(len(drawn))]
+    assert drawn == pytest.approx([auc(labels[each], scores[each]) for each in rows])

@@ -96,9 +96,8 @@ def audit(
     spoilt = [columns[name] for name, side in sides.items() if side.differs.any()]
     tables = whole_kinds(log, spoilt, asked)
     ends = _ends(tables, asked)
-    found = {}
-    for name, side in sides.items():
-        case = Case(
+    cases = {
+        name: Case(
             definition=columns[name],
             given=side.given,
             honest=side.honest,
@@ -110,7 +109,9 @@ def audit(
             ends=ends,
             label=table[label] if label else None,
         )
-        found[name] = explain(case, rng=np.random.default_rng(int(columns[name].version, 16)))
+        for name, side in sides.items()
+    }
+    found = explain(cases)
     agreed, tried = _confirm(columns, asked, sides, log)
     return Certificate(
         rows=len(asked),

@@ -16,9 +16,10 @@ import polars as pl
 
 from workbench.features import whole_table
 from workbench.features.agreement import Precision, agree
+from workbench.features.circumstances import Circumstances
 from workbench.features.composed import Definition
 from workbench.features.definition import AGGREGATES, Feature
-from workbench.features.leaks import Reading, compute, readings, values_under
+from workbench.features.leaks import readings, values_under
 from workbench.features.moments import STEPS, Neighbour
 from workbench.features.whole_table import Default, Made
 
@@ -51,14 +52,12 @@ class Case:
 
     def rows(self, rows: np.ndarray) -> Case:
         """The same for some of the rows."""
-        asked = self.asked[rows]
         return replace(
             self,
             given=self.given[rows],
             honest=self.honest[rows],
             differs=self.differs[rows],
-            asked=asked,
-            tables=of_entities(self.tables, self.definition, asked),
+            asked=self.asked[rows],
             label=None if self.label is None else self.label[rows],
         )
 
@@ -71,71 +70,146 @@ class Explained:
     name: np.ndarray
 
 
-def explain(case: Case, *, rng: np.random.Generator) -> Explained:
-    """Return what each differing row is, and by which reading.
+def explain(cases: Mapping[str, Case]) -> dict[str, Explained]:
+    """Return what each differing row of each column is, and by which reading.
 
     Readings are tried on a sample of the rows; those that explain something there are then
     computed for all rows that differ.
     """
-    kind, name = np.full(len(case.given), "exact", object), np.full(len(case.given), "", object)
-    left = case.differs.copy()
-    kind[left], name[left] = UNEXPLAINED
-    default = whole_table.default_of(case.given, case.honest, defaults_of(case.definition))
-    if default is not None:
-        given, honest = default.apply(case.given), default.apply(case.honest)
-        left = left & ~agree(given, honest, case.precision)
-        only = case.differs & ~left
-        kind[only], name[only] = default.kind, default.name
-        case = replace(case, given=given, honest=honest, differs=left.copy(), default=default)
-    if left.any():
-        sample = _sample(left, ~left, rng)
-        small, rows = case.rows(sample), np.flatnonzero(left)
-        wrong = [
+    found, open_cases = {}, {}
+    for column, case in cases.items():
+        kind = np.full(len(case.given), "exact", object)
+        name = np.full(len(case.given), "", object)
+        kind[case.differs], name[case.differs] = UNEXPLAINED
+        found[column] = Explained(kind, name)
+        default = whole_table.default_of(case.given, case.honest, defaults_of(case.definition))
+        if default is not None:
+            given, honest = default.apply(case.given), default.apply(case.honest)
+            left = case.differs & ~agree(given, honest, case.precision)
+            only = case.differs & ~left
+            kind[only], name[only] = default.kind, default.name
+            case = replace(case, given=given, honest=honest, differs=left, default=default)
+        if case.differs.any():
+            open_cases[column] = case
+    for column, (case, winners) in _contests(open_cases).items():
+        _settle(case, winners, found[column], cases[column].differs & ~case.differs)
+    return found
+
+
+def _contests(cases: Mapping[str, Case]) -> dict[str, tuple[Case, list]]:
+    """For each case the readings that explain it, best first; all are computed together."""
+    if not cases:
+        return {}
+    n = len(next(iter(cases.values())).given)
+    order = np.random.default_rng(n).permutation(n)
+    samples = {column: _sample(case, order) for column, case in cases.items()}
+    union = np.unique(np.concatenate([*samples.values()]))
+    first = next(iter(cases.values()))
+    asked = first.asked[union]
+    definitions = [case.definition for case in cases.values()]
+    together = Circumstances(asked, of_entities(first.tables, definitions, asked))
+    wrong = {
+        column: [
             *_made(case),
             *readings(case.definition, tz=case.tz, ends=case.ends),
             *map(Neighbour, STEPS),
         ]
-        rest = case.rows(rows)
-        for each in _contest(small, wrong, sample):
-            mine = rows[_verdict(each, rest, rows)[0] & left[rows]]
-            kind[mine], name[mine] = each.kind, each.name
-            left[mine] = False
+        for column, case in cases.items()
+    }
+    for column, case in cases.items():
+        for each in wrong[column]:
+            _values(each, case, union, together)
+    together.run()
+    made = {}
+    for column, case in cases.items():
+        small, places = case.rows(samples[column]), np.searchsorted(union, samples[column])
+        tried = []
+        for each in wrong[column]:
+            values = _values(each, case, union, together)
+            verdict = _verdict(None if values is None else values[places], small)
+            tried.append((each, *verdict))
+        made[column] = (case, _winners(tried, small.differs))
+    return made
+
+
+def _settle(case: Case, winners: list, found: Explained, defaults: np.ndarray) -> None:
+    """Compute the winners for all rows that differ, and mark the rows, in place.
+
+    Rows of a regular default are among them: if a leak gives that value too, it is the leak.
+    """
+    left = case.differs.copy()
+    rows = np.flatnonzero(left | defaults)
+    rest = case.rows(rows)
+    all_rows = Circumstances(
+        rest.asked, of_entities(case.tables, [case.definition], rest.asked) if winners else {}
+    )
+    for each in winners:
+        _values(each, rest, rows, all_rows)
+    all_rows.run()
+    for each in winners:
+        values = _values(each, rest, rows, all_rows)
+        same = defaults[rows] & agree(case.given[rows], values, case.precision)
+        mine = rows[(_verdict(values, rest)[0] & left[rows]) | same]
+        found.kind[mine], found.name[mine] = each.kind, each.name
+        left[mine] = defaults[mine] = False
     if left.any() and case.label is not None:
         rows = np.flatnonzero(left | ~case.differs)
         if whole_table.follows_label(case.given[rows], case.honest[rows], case.label[rows]):
-            kind[left], name[left] = "future", "label-derived: it follows the row's own label"
-    return Explained(kind, name)
+            found.kind[left] = "future"
+            found.name[left] = "label-derived: it follows the row's own label"
 
 
-def _contest(small: Case, wrong: list[Reading | Neighbour | Made], sample: np.ndarray) -> list:
-    """The readings that explain the sample, best first."""
-    tried = [(each, *_verdict(each, small, sample)) for each in wrong]
-    left, winners = small.differs.copy(), []
-    all_rows = max(int(left.sum()), 1)
-    while left.any() and len(winners) < _MOST:
+def _winners(tried: list, differs: np.ndarray) -> list:
+    """Of (reading, explains, contradicted) the readings that explain most, best first."""
+    left, winners = differs.copy(), []
+    tried = [each for each in tried if each[1].any()]
+    pair = _pair(tried, differs)
+    if pair:
+        return [tried[place][0] for place in pair]
+    least = max(1, 0.02 * left.sum())
+    while left.any() and tried and len(winners) < _MOST:
         scores = [int((explains & left).sum()) for _, explains, _ in tried]
-        most = max(scores, default=0)
-        if most < max(1, 0.02 * all_rows):
+        most = max(scores)
+        if most < least:
             break
         near = [place for place, score in enumerate(scores) if score >= 0.98 * most]
         best = min(near, key=lambda place: (int(tried[place][2].sum()), place))
         each, explains, contradicted = tried.pop(best)
-        believable = explains.sum() >= 0.3 * (explains.sum() + (contradicted & ~explains).sum())
+        believable = explains.sum() >= 0.3 * (explains.sum() + contradicted.sum())
         if believable or scores[best] >= 0.9 * left.sum():
             winners.append(each)
             left &= ~explains
     return winners
 
 
-def _verdict(each: Reading | Neighbour | Made, case: Case, rows: np.ndarray):
-    """Which rows a reading explains, and which contradict it; shape (n,) both."""
-    nothing = np.zeros(len(case.given), bool)
+def _pair(tried: list, differs: np.ndarray) -> list[int]:
+    """Two readings that explain together what none explains alone; empty if there are none."""
+    if len(tried) < 2:
+        return []
+    explains = np.array([each[1] for each in tried], float)
+    alone = explains.sum(axis=1)
+    together = alone[:, None] + alone - explains @ explains.T
+    enough = 0.98 * differs.sum()
+    if alone.max() >= enough or together.max() < enough:
+        return []
+    contradicted = np.array([each[2].sum() for each in tried], float)
+    cost = np.where(together >= together.max() - 0.5, contradicted[:, None] + contradicted, np.inf)
+    one, other = np.unravel_index(np.argmin(cost), cost.shape)
+    return sorted((int(one), int(other)), key=lambda place: -alone[place])
+
+
+def _values(each, case: Case, rows: np.ndarray, circumstances: Circumstances) -> pl.Series | None:
+    """What a reading gives for some rows of a case; None where it does not apply (or not yet)."""
     if isinstance(each, Made):
-        values = each.values[rows]
-    elif isinstance(each, Neighbour):
-        values = each.values(case.definition, case.asked, case.tables, compute)
-    else:
-        values = values_under(each, case.definition, case.asked, case.tables)
+        return each.values[rows]
+    if isinstance(each, Neighbour):
+        return each.values(case.definition, circumstances)
+    return values_under(each, case.definition, circumstances)
+
+
+def _verdict(values: pl.Series | None, case: Case) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows these values explain, and which contradict them; shape (n,) both."""
+    nothing = np.zeros(len(case.given), bool)
     if values is None:
         return nothing, nothing
     if case.default is not None:
@@ -162,20 +236,20 @@ def defaults_of(definition: Definition) -> set:
     return {definition.missing, AGGREGATES[definition.aggregate]} - {None}
 
 
-def _sample(left: np.ndarray, agrees: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Some rows that differ and half as many that do not."""
+def _sample(case: Case, order: np.ndarray) -> np.ndarray:
+    """Some rows that differ and half as many that do not, first in a common order."""
     drawn = []
-    for rows, size in ((left, _SAMPLE_ROWS), (agrees, _SAMPLE_ROWS // 2)):
-        rows = np.flatnonzero(rows)
-        drawn.append(rows if len(rows) <= size else rng.choice(rows, size, replace=False))
+    for rows, size in ((case.differs, _SAMPLE_ROWS), (~case.differs, _SAMPLE_ROWS // 2)):
+        drawn.append(order[rows[order]][:size])
     return np.sort(np.concatenate(drawn))
 
 
-def of_entities(tables: Mapping, definition: Definition, asked: pl.DataFrame) -> dict:
+def of_entities(tables: Mapping, definitions: list[Definition], asked: pl.DataFrame) -> dict:
     """The events of these entities only."""
     kept = dict(tables)
-    for kind in {leaf.of for leaf in definition.leaves}:
-        pers = {leaf.per for leaf in definition.leaves if leaf.of == kind}
+    leaves = {leaf for each in definitions for leaf in each.leaves}
+    for kind in {leaf.of for leaf in leaves}:
+        pers = {leaf.per for leaf in leaves if leaf.of == kind}
         rows = tables[kind].with_row_index("_row")
         found = [rows.join(asked.select(per).unique(), on=per, how="semi")["_row"] for per in pers]
         kept[kind] = tables[kind][pl.concat(found).unique().sort()]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workbench.metrics import auc
-from workbench.metrics.interval import Interval, interval
+from workbench.metrics.interval import Interval
 
 __all__ = ["LeakCost", "both_labels", "leak_cost"]
 
@@ -24,7 +24,7 @@ _RESAMPLES = 200
 
 @dataclass(frozen=True, repr=False)
 class LeakCost:
-    """AUC with intervals, on the same later rows; made by `leak_cost`.
+    """AUC with bootstrap intervals, on the same later rows; made by `leak_cost`.
 
     `paper`, `served` and `honest` are the three rows of the module; `lost` is paper less served,
     paired; `by_feature` is what the model loses when this feature alone is as serving sees it.
@@ -108,14 +108,16 @@ def leak_cost(
         mixed = given[test].copy()
         mixed[:, place] = honest[test, place]
         by_feature[name] = auc(true, paper) - auc(true, _scores(leaky, mixed))
-    draw = lambda metric, *scores: interval(  # noqa: E731
-        metric, true, *scores, rng=np.random.default_rng(seed), n=_RESAMPLES
-    )
+    scores = {"paper": paper, "served": served, "honest": best}
+    drawn = _bootstrap(true, [*scores.values()], np.random.default_rng(seed))
+    made = {
+        name: _interval(auc(true, each), sample)
+        for (name, each), sample in zip(scores.items(), drawn, strict=True)
+    }
+    lost = made["paper"].estimate - made["served"].estimate
     return LeakCost(
-        paper=draw(auc, paper),
-        served=draw(auc, served),
-        honest=draw(auc, best),
-        lost=draw(lambda y, one, other: auc(y, one) - auc(y, other), paper, served),
+        **made,
+        lost=_interval(lost, drawn[0] - drawn[1]),
         by_feature=by_feature,
         train_rows=len(train),
         test_rows=len(test),
@@ -127,6 +129,30 @@ def both_labels(labels: np.ndarray, time: np.ndarray) -> bool:
     return all(len(set(labels[rows].tolist())) == 2 for rows in _split(time))
 
 
+def _bootstrap(labels: np.ndarray, scores: list, rng: np.random.Generator) -> np.ndarray:
+    """AUC of each score on the same resamples of the rows, shape (scores, resamples).
+
+    Rows are counted, not copied: a score is sorted once, and a resample is a weight per row.
+    """
+    n, positive = len(labels), labels == 1
+    ranked = [np.unique(each, return_inverse=True)[1] for each in scores]
+    drawn = np.empty((len(scores), _RESAMPLES))
+    for place in range(_RESAMPLES):
+        weight = np.bincount(rng.integers(0, n, n), minlength=n).astype(float)
+        for row, rank in enumerate(ranked):
+            positives = np.bincount(rank, weight * positive)
+            negatives = np.bincount(rank, weight * ~positive)
+            below = np.cumsum(negatives) - negatives / 2  # a tie counts half
+            pairs = positives.sum() * negatives.sum()
+            drawn[row, place] = positives @ below / pairs if pairs else np.nan
+    return drawn
+
+
+def _interval(estimate: float, drawn: np.ndarray) -> Interval:
+    low, high = np.nanquantile(drawn, [0.025, 0.975])
+    return Interval(float(estimate), float(low), float(high))
+
+
 def _split(time: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     order = np.argsort(time, kind="stable")
     train, test = np.split(order, [int(len(order) * _TRAIN_SHARE)])
@@ -136,13 +162,22 @@ def _split(time: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _trees(values: np.ndarray, labels: np.ndarray):
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier
+        from threadpoolctl import threadpool_limits
     except ImportError as error:
         raise ImportError(
             "the AUC of a leak needs scikit-learn (pip install scikit-learn), or a fit= of your own"
         ) from error
-    return HistGradientBoostingClassifier(
+    trees = HistGradientBoostingClassifier(
         max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=0
-    ).fit(values, labels)
+    )
+    with threadpool_limits(1):  # on a busy machine its threads wait for each other
+        trees.fit(values, labels)
+
+    def score(rows: np.ndarray) -> np.ndarray:
+        with threadpool_limits(1):
+            return trees.predict_proba(rows)[:, 1]
+
+    return score
 
 
 def _scores(model, values: np.ndarray) -> np.ndarray:

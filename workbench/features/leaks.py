@@ -13,20 +13,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import polars as pl
 
+from workbench.features.circumstances import Circumstances, leaf_values
 from workbench.features.composed import Calendar, Definition
 from workbench.features.definition import Feature
-from workbench.features.moments import with_the_rest
-from workbench.features.offline import training_frame
+from workbench.features.moments import rest_of, with_the_rest
 
 __all__ = ["Reading", "compute", "readings", "values_under"]
 
 _US = timedelta(microseconds=1)
 _DAY = timedelta(days=1)
 _UNITS = {"hour": "1h", "day": "1d", "week": "1w", "month": "1mo"}
-_KNOWN = ("backfilled", "restated", "ignored")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,64 +109,46 @@ def readings(definition: Definition, *, tz: str, ends: Mapping[str, datetime]) -
 def compute(definitions: list[Definition], asked: pl.DataFrame, log) -> dict[Definition, pl.Series]:
     """Return the values of each definition, by `training_frame`, whatever they are called."""
     leaves = list(dict.fromkeys(leaf for each in definitions for leaf in each.leaves))
-    values = _leaf_values(leaves, asked, log)
+    values = leaf_values(leaves, asked, log)
     return {each: each.combine(values, asked) for each in definitions}
 
 
 def values_under(
-    reading: Reading, definition: Definition, asked: pl.DataFrame, tables: Mapping
+    reading: Reading, definition: Definition, circumstances: Circumstances
 ) -> pl.Series | None:
-    """Return what a definition gives under a reading; None where nothing would change."""
+    """Return what a definition gives under a reading; None where nothing would change.
+
+    None also before `circumstances` have run: then this writes down what it wants of them.
+    """
     leaves = {leaf: leaf for leaf in definition.leaves}
     if reading.leaf is not None:
         other = {leaf: reading.leaf(leaf) for leaf in leaves}
         if not any(other.values()):
             return None
         leaves = {leaf: other[leaf] or leaf for leaf in leaves}
-    then = asked
-    if reading.moment is not None:
-        moved = reading.moment(pl.col("time")).dt.cast_time_unit("us")
-        then = asked.with_columns(time=pl.coalesce(moved, "time"))
-    if reading.known != "kept":
-        tables = _as_if_known(tables, definition.leaves, reading.known)
-        if tables is None:
-            return None
+    known = {leaf: circumstances.known(leaf, reading.known) for leaf in leaves}
+    if reading.known != "kept" and set(known.values()) == {"kept"}:
+        return None
+    asked = circumstances.asked
+    then = asked.with_columns(time=circumstances.time(reading.moment))
     if reading.added:
-        rest = lambda wanted, at: _leaf_values(wanted, at, tables)  # noqa: E731
-        values = {leaf: with_the_rest(leaf, asked, then, rest) for leaf in leaves}
-        complete = all(each is not None for each in values.values())
-        return definition.combine(values, then) if complete else None
-    found = _leaf_values(list(dict.fromkeys(leaves.values())), then, tables)
-    values = {leaf: found[other] for leaf, other in leaves.items()}
+        wanted = {leaf: rest_of(leaf, reading.moment, known[leaf]) for leaf in leaves}
+        if not all(wanted.values()):
+            return None
+        found = circumstances.values([each for parts in wanted.values() for each in parts])
+        if found is None:
+            return None
+        values = {leaf: with_the_rest(leaf, parts, found) for leaf, parts in wanted.items()}
+        return definition.combine(values, then)
+    wanted = {leaf: (other, reading.moment, known[leaf]) for leaf, other in leaves.items()}
+    found = circumstances.values([*wanted.values()])
+    if found is None:
+        return None
+    values = {leaf: found[each] for leaf, each in wanted.items()}
     if reading.from_request and reading.moment is not None:
         more = (asked["time"] - then["time"]).dt.total_microseconds() / (_DAY / _US)
         values |= {leaf: values[leaf] + more for leaf in leaves if leaf.aggregate == "time_since"}
     return definition.combine(values, then)
-
-
-def _leaf_values(leaves: list[Feature], asked: pl.DataFrame, log) -> dict[Feature, pl.Series]:
-    if not leaves:
-        return {}
-    named = [replace(leaf, name=f"_{place}") for place, leaf in enumerate(leaves)]
-    keys = sorted({"time"} | {key for leaf in leaves for key in leaf.per})
-    found = training_frame(asked.select(keys), named, log)
-    return {leaf: found[f"_{place}"] for place, leaf in enumerate(leaves)}
-
-
-def _as_if_known(tables: Mapping, leaves, known: str) -> dict | None:
-    """The tables with other `known_at`, None if that changes nothing."""
-    changed, made = False, dict(tables)
-    for kind in {leaf.of for leaf in leaves}:
-        keys = sorted({key for leaf in leaves if leaf.of == kind for key in leaf.per})
-        first = pl.col("known_at").min().over([*keys, "time"])
-        rest = {"backfilled": pl.col("known_at"), "restated": first, "ignored": pl.col("time")}
-        original = pl.col("known_at") == first
-        at_once = pl.col("known_at") if known == "restated" else pl.col("time")
-        new = pl.when(original).then(at_once).otherwise(rest[known])
-        frame = tables[kind].with_columns(known_at=new)
-        changed = changed or not frame["known_at"].equals(tables[kind]["known_at"])
-        made[kind] = frame
-    return made if changed else None
 
 
 def _both(name: str, **rest) -> Reading:
@@ -221,12 +203,7 @@ def _shifted(zones: set[str]) -> list[Reading]:
     """The request's clock read in another zone, or simply ahead or behind."""
     made = []
     for zone in sorted(zones - {"UTC"}):
-        local = lambda t, z=zone: t.dt.convert_time_zone(z).dt.replace_time_zone("UTC")  # noqa: E731
-        utc = lambda t, z=zone: (  # noqa: E731
-            t.dt.replace_time_zone(None)
-            .dt.replace_time_zone(z, ambiguous="earliest", non_existent="null")
-            .dt.convert_time_zone("UTC")
-        )
+        local, utc = _wall_clock(zone)
         made.append(Reading(name=f"time zone: {zone} read as UTC", kind="future", moment=local))
         made.append(Reading(name=f"time zone: UTC read as {zone}", kind="stale", moment=utc))
     for hours in (*range(1, 15), 5.5, *range(-1, -13, -1), -3.5):
@@ -239,18 +216,36 @@ def _shifted(zones: set[str]) -> list[Reading]:
     return made
 
 
+# Moments are made once for equal arguments, so that equal ones are computed once.
+
+
+@lru_cache
+def _wall_clock(zone: str):
+    local = lambda t: t.dt.convert_time_zone(zone).dt.replace_time_zone("UTC")  # noqa: E731
+    utc = lambda t: (  # noqa: E731
+        t.dt.replace_time_zone(None)
+        .dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+        .dt.convert_time_zone("UTC")
+    )
+    return local, utc
+
+
+@lru_cache
 def _later(span: timedelta):
     return lambda t: t + pl.lit(span)
 
 
+@lru_cache
 def _at(moment: datetime):
     return lambda t: pl.lit(moment, pl.Datetime("us", "UTC")) + (t - t)
 
 
+@lru_cache
 def _start(unit: str, tz: str, back: timedelta = timedelta(0)):
     return lambda t: t.dt.convert_time_zone(tz).dt.truncate(unit).dt.convert_time_zone("UTC") - back
 
 
+@lru_cache
 def _end_of(unit: str, tz: str):
     return lambda t: (
         t.dt.convert_time_zone(tz).dt.truncate(unit).dt.offset_by(unit).dt.convert_time_zone("UTC")

@@ -7,27 +7,24 @@ a neighbour             what the feature read some events later, or earlier, tha
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import polars as pl
 
+from workbench.features.circumstances import Circumstances, Wanted
 from workbench.features.composed import Definition
 from workbench.features.definition import Feature
 
-__all__ = ["STEPS", "Neighbour", "with_the_rest"]
+__all__ = ["STEPS", "Neighbour", "rest_of", "with_the_rest"]
 
 _US = timedelta(microseconds=1)
 STEPS = (1, -1, 2, -2, 3, -3)  # events later, earlier
 
-Compute = Callable[[list[Feature], pl.DataFrame], dict[Feature, pl.Series]]
 
-
-def with_the_rest(
-    leaf: Feature, asked: pl.DataFrame, then: pl.DataFrame, compute: Compute
-) -> pl.Series | None:
-    """The window of the request and, on top, what comes until a later moment.
+def rest_of(leaf: Feature, moment: Hashable, known: str) -> list[Wanted] | None:
+    """What is needed to go on from the window of the request to a later moment.
 
     None for what cannot be added up, and where there is no window (then it is the value of the
     later moment).
@@ -35,22 +32,27 @@ def with_the_rest(
     if leaf.window is None or leaf.session is not None:
         return None
     if leaf.aggregate in ("count", "sum"):
-        return _added(leaf, asked, then, compute)
+        ever = replace(leaf, window=None, step=None, missing=None)
+        return [(leaf, None, known), (ever, moment, known), (ever, None, known)]
     if leaf.aggregate not in ("mean", "share"):
         return None
     there = f'"{leaf.column}"' if leaf.column.isidentifier() else f"({leaf.column})"
     there = f"{there} IS NOT NULL"
     where = there if leaf.where is None else f"({leaf.where}) AND {there}"
-    total = _added(replace(leaf, aggregate="sum", missing=None), asked, then, compute)
+    total = replace(leaf, aggregate="sum", missing=None)
     number = replace(leaf, aggregate="count", column=None, where=where, missing=None)
-    number = _added(number, asked, then, compute)
+    return [*rest_of(total, moment, known), *rest_of(number, moment, known)]
+
+
+def with_the_rest(leaf: Feature, parts: list[Wanted], found: Mapping) -> pl.Series:
+    """The window of the request and, on top, what comes until the later moment; shape (n,)."""
+    now, later, before = (found[each] for each in parts[:3])
+    total = now + later - before
+    if len(parts) == 3:
+        return total
+    now, later, before = (found[each] for each in parts[3:])
+    number = now + later - before
     return total / number.set(number == 0, None)
-
-
-def _added(leaf: Feature, asked: pl.DataFrame, then: pl.DataFrame, compute: Compute) -> pl.Series:
-    ever = replace(leaf, window=None, step=None)
-    now = compute([leaf, ever], asked)
-    return now[leaf] + compute([ever], then)[ever] - now[ever]
 
 
 @dataclass(frozen=True)
@@ -74,21 +76,37 @@ class Neighbour:
         """From the future, or stale."""
         return "future" if self.step > 0 else "stale"
 
-    def values(self, definition: Definition, asked, tables: Mapping, compute) -> pl.Series | None:
+    def values(self, definition: Definition, circumstances: Circumstances) -> pl.Series | None:
         """The definition's values just after that event, null where there is none; shape (n,)."""
         if not definition.leaves:
             return None
-        leaf = definition.leaves[0]
-        moments = self._moments(leaf, asked, tables[leaf.of])
-        then = asked.with_columns(time=pl.coalesce(moments, "time"))
-        return compute([definition], then, tables)[definition].set(moments.is_null(), None)
+        first = definition.leaves[0]
+        moment = AfterEvent(self.step, first.of, first.per, first.lag)
+        found = circumstances.values([(leaf, moment, "kept") for leaf in definition.leaves])
+        if found is None:
+            return None
+        time, asked = circumstances.time(moment), circumstances.asked
+        values = {leaf: found[leaf, moment, "kept"] for leaf in definition.leaves}
+        made = definition.combine(values, asked.with_columns(time=time))
+        return made.set(time == asked["time"], None)
 
-    def _moments(self, leaf: Feature, asked: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
-        begins = pl.max_horizontal(pl.col("time") + pl.lit(leaf.lag), "known_at") + pl.lit(_US)
-        grouped = events.group_by(leaf.per).agg(_begin=begins.sort())
-        begun = {row[:-1]: row[-1] for row in grouped.select(*leaf.per, "_begin").iter_rows()}
+
+@dataclass(frozen=True)
+class AfterEvent:
+    """The moment just after an event was there, so many events later or earlier."""
+
+    step: int
+    of: str
+    per: tuple[str, ...]
+    lag: timedelta
+
+    def times(self, asked: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> pl.Series:
+        """The moment for each request, null where there is no such event; shape (n,)."""
+        begins = pl.max_horizontal(pl.col("time") + pl.lit(self.lag), "known_at") + pl.lit(_US)
+        grouped = tables[self.of].group_by(self.per).agg(_begin=begins.sort())
+        begun = {row[:-1]: row[-1] for row in grouped.select(*self.per, "_begin").iter_rows()}
         made = []
-        for *key, t in asked.select(*leaf.per, "time").iter_rows():
+        for *key, t in asked.select(*self.per, "time").iter_rows():
             begin = begun.get(tuple(key), [])
             at = bisect_right(begin, t) + self.step - 1
             made.append(begin[at] if 0 <= at < len(begin) else None)

@@ -35,6 +35,8 @@ from workbench.metrics.interval import share_interval
 __all__ = ["Parity", "parity"]
 
 _MOST_ROWS = 20_000  # mismatches of one feature that are looked into
+_LEAST_SHARE = 0.02  # of what is left; what explains less does so by luck
+_MOST_CLOCKS = 2  # a clock is wrong by one amount, or by two; more is fitting noise
 
 
 @dataclass(frozen=True, repr=False)
@@ -171,7 +173,7 @@ def _causes(definition, side: Compared, asked, reads, version, log, older):
         tables = whole_kinds(log, [definition], asked)
         as_of = _clock(reads["as_of"]) if "as_of" in reads.columns else None
         rows = np.flatnonzero(left)[:_MOST_ROWS]
-        tables = of_entities(tables, definition, asked[rows])
+        tables = of_entities(tables, [definition], asked[rows])
         apply = (lambda values: values) if default is None else default.apply
         for part, replay in replays(definition, asked[rows], tables):
             mine = rows[part]
@@ -199,12 +201,16 @@ def _explained(replay: Replay, side: Compared, as_of: pl.Series | None, apply):
             return
     certain = as_of is not None and not as_of.null_count()
     tried = [(hits(values()), *rest) for *rest, values in guesses(replay, late=not certain)]
+    clocks = 0
     while left.any() and tried:
         best = max(range(len(tried)), key=lambda place: (tried[place][0] & left).sum())
         found, word, more = tried.pop(best)
         found = found & left
-        if not found.any():
+        if found.sum() < max(1, _LEAST_SHARE * left.sum()):
             return
+        clocks += word == "clock"
+        if word == "clock" and clocks > _MOST_CLOCKS:
+            continue
         left &= ~found
         yield np.flatnonzero(found), word, more
 
