@@ -153,7 +153,7 @@ def chart(view: WindowView, first: datetime, last: datetime, *, unit: str = "val
     now = alt.Chart(pl.DataFrame({"at": [_text(view.at)]})).mark_rule(strokeWidth=2)
     layers = [shade] if begin < view.end else []
     layers += [waits, dots, known, now.encode(x=alt.X("at:T", scale=span))]
-    return Picture(alt.layer(*layers).properties(width=680, height=220))
+    return Picture(alt.layer(*layers).properties(width=740, height=220))
 
 
 def _tile(moment: datetime, step: timedelta) -> datetime:
