@@ -140,8 +140,8 @@ def _confirm(columns, asked: pl.DataFrame, sides, log) -> tuple[int, int]:
     """Compute some values again with `why`; how many agree with the engine, and of how many."""
     rows = {}
     for name, side in sides.items():
-        some = [np.flatnonzero(side.differs)[:_CONFIRMED], np.flatnonzero(~side.differs)[-_CONFIRMED:]]
-        rows[name] = np.concatenate(some).tolist()
+        bad, good = np.flatnonzero(side.differs), np.flatnonzero(~side.differs)
+        rows[name] = [*bad[:_CONFIRMED].tolist(), *good[-_CONFIRMED:].tolist()]
     every = sorted({row for some in rows.values() for row in some})
     events = _events_of(log, columns.values(), asked[every])
     agreed = 0
