@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
@@ -154,6 +155,7 @@ def test_a_leak_in_a_tenth_of_the_rows_is_named(honest_frame, log, asked):
     )
     found = audit(frame, [SPENT], log)
     assert [*found.leaks["spent"]] == ["joined on the day"]
+    assert "in 10" in found.table["verdict"][0] or "in 9" in found.table["verdict"][0]
     assert 0.05 < found.table["future"][0] <= 0.1
 
 
@@ -255,3 +257,22 @@ def test_a_kind_without_events_gives_its_defaults(asked, tmp_path):
     assert audit(asked.with_columns(none=0), none, log).clean
     found = audit(asked.with_columns(none=3), none, log)
     assert [*found.leaks["none"]] == ["unexplained"]
+
+
+def test_the_day_is_that_of_the_shop(log, asked):
+    """Joined on the day of Tokyo, where the shop is; no day of UTC explains it."""
+    tokyo = ZoneInfo("Asia/Tokyo")
+    day = lambda moment: moment.astimezone(tokyo).date()  # noqa: E731
+    leaky = by_hand(MEAN, asked, log["payment"], lambda r, e: day(e["time"]) <= day(r["time"]))
+    frame = asked.with_columns(mean=pl.Series(leaky))
+    assert [*audit(frame, MEAN, log, tz="Asia/Tokyo").leaks["mean"]] == ["joined on the day"]
+    assert "joined on the day" not in audit(frame, MEAN, log).leaks["mean"]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_other_honest_shops_are_not_accused_either(seed):
+    log = shop(seed, n=300)
+    asked = log["payment"].select(KEYS)
+    frame = asked.with_columns(honest(feature, asked, log) for feature in ALL)
+    found = audit(frame.with_columns(pl.col(pl.Float64).round(3)), ALL, log, label="fraud")
+    assert found.table["exact"].to_list() == [1.0] * len(ALL)

@@ -34,6 +34,7 @@ from workbench.features.aggregates import (
 from workbench.features.audit import audit
 from workbench.features.composed import Calendar, Formula, Ratio
 from workbench.features.definition import Feature
+from workbench.features.layout import Layout, lay_out
 from workbench.features.lookup import LogLookup
 from workbench.features.offline import training_frame
 from workbench.features.parity import parity
@@ -45,6 +46,7 @@ __all__ = [
     "Calendar",
     "Feature",
     "Formula",
+    "Layout",
     "LogLookup",
     "Ratio",
     "Registry",
@@ -56,6 +58,7 @@ __all__ = [
     "formula",
     "last",
     "latest",
+    "lay_out",
     "log_reads",
     "max",
     "mean",

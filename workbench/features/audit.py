@@ -28,6 +28,7 @@ from workbench.features.comparing import (
 from workbench.features.composed import Definition
 from workbench.features.explain import Case, explain
 from workbench.features.leak_cost import both_labels, leak_cost
+from workbench.features.reading import scan_kind
 from workbench.features.why import why
 from workbench.tables import one_frame
 
@@ -137,16 +138,36 @@ def _ends(tables: Mapping[str, pl.DataFrame], asked: pl.DataFrame) -> dict[str, 
 
 def _confirm(columns, asked: pl.DataFrame, sides, log) -> tuple[int, int]:
     """Compute some values again with `why`; how many agree with the engine, and of how many."""
-    agreed = tried = 0
+    rows = {}
+    for name, side in sides.items():
+        bad, good = np.flatnonzero(side.differs), np.flatnonzero(~side.differs)
+        rows[name] = [*bad[:_CONFIRMED].tolist(), *good[-_CONFIRMED:].tolist()]
+    every = sorted({row for some in rows.values() for row in some})
+    events = _events_of(log, columns.values(), asked[every])
+    agreed = 0
     for name, definition in columns.items():
-        honest, differs = sides[name].honest, sides[name].differs
-        rows = [*np.flatnonzero(differs)[:_CONFIRMED], *np.flatnonzero(~differs)[-_CONFIRMED:]]
-        for row in map(int, rows):
-            value = why(asked[row], definition, log).value
-            brute = tidy(pl.Series([value], dtype=honest.dtype, strict=False), definition)
-            agreed += int(agree(brute, honest[row : row + 1], slack=1e-6)[0])
-            tried += 1
-    return agreed, tried
+        for row in rows[name]:
+            value = why(asked[row], definition, events).value
+            right = sides[name].honest[row : row + 1]
+            brute = tidy(pl.Series([value], dtype=right.dtype, strict=False), definition)
+            agreed += int(agree(brute, right, slack=1e-6)[0])
+    return agreed, sum(map(len, rows.values()))
+
+
+def _events_of(log, definitions, asked: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """All events of the entities of a few requests, read once."""
+    leaves = {leaf for each in definitions for leaf in each.leaves}
+    made = {}
+    for kind in sorted({leaf.of for leaf in leaves}):
+        lazy = scan_kind(log, kind, None, None)
+        firsts = {leaf.per[0] for leaf in leaves if leaf.of == kind}
+        if firsts <= set(lazy.collect_schema()):
+            mine = [
+                pl.col(key).cast(asked.schema[key]).is_in(asked[key].implode()) for key in firsts
+            ]
+            lazy = lazy.filter(pl.any_horizontal(mine))
+        made[kind] = lazy.collect()
+    return made
 
 
 def _evidence(asked: pl.DataFrame, sides, found) -> pl.DataFrame:

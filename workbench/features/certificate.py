@@ -108,10 +108,11 @@ def _verdict(found) -> str:
     differing = int((found.kind != "exact").sum())
     if not differing:
         return "no leak found"
-    shares = [
-        f"{_percent(rows / differing)} of what differs: {name}"
-        for name, rows in leaks_of(found).items()
-    ]
+    shares = []
+    for name, rows in leaks_of(found).items():
+        fit = found.fits.get(name, 1.0)
+        often = f" (in {_percent(fit)} of the rows it changes)" if fit < 0.9 else ""
+        shares.append(f"{_percent(rows / differing)} of what differs: {name}{often}")
     if not np.isin(found.kind, ["future"]).any():
         shares.append("no leak found")
     return "; ".join(shares)

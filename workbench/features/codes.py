@@ -7,7 +7,9 @@ import polars as pl
 
 from workbench.features.threads import on_threads, plain, split_by_work
 
-__all__ = ["codes_of", "ranks"]
+__all__ = ["codes_of", "fingerprints", "ranks"]
+
+_DIRECT = 8  # ids in a range at most so many times their number are looked up, not hashed
 
 
 def codes_of(per: tuple[str, ...], asked: pl.DataFrame, events: pl.DataFrame):
@@ -34,6 +36,13 @@ def codes_of(per: tuple[str, ...], asked: pl.DataFrame, events: pl.DataFrame):
     ), len(entities)  # fmt: skip
 
 
+def fingerprints(ids: pl.Series) -> np.ndarray:
+    """What decides between events of equal clocks when their ids are text, int64."""
+    from workbench.assign import fingerprint
+
+    return fingerprint("", ids.fill_null("").to_numpy()).view(np.int64)
+
+
 def ranks(column: pl.Series) -> tuple[np.ndarray, pl.Series]:
     """Codes of a column's values (-1: null) and the different values, sorted.
 
@@ -53,10 +62,16 @@ def ranks(column: pl.Series) -> tuple[np.ndarray, pl.Series]:
 def _codes_of_integers(asked: pl.Series, events: pl.Series | None):
     from workbench.features import kernels_order as kernels
 
-    known = plain(asked.is_not_null()) if asked.null_count() else None
+    known = None if not asked.null_count() else plain(asked.is_not_null())
     keys = plain(asked.drop_nulls(), np.int64)
-    bits = max(int(2 * len(keys)).bit_length(), 4)
-    slot_key, slot_code, code, entities = kernels.make_table(keys, bits)
+    least = int(keys.min(initial=2**62))
+    width = int(keys.max(initial=least)) - least + 1
+    if width <= _DIRECT * len(keys) + 1_000:
+        *table, code, entities = kernels.make_direct(keys, least, width)
+        find, table = kernels.find_direct, (*table, least)
+    else:
+        *table, code, entities = kernels.make_table(keys)
+        find = kernels.find_in_table
     if known is not None:
         full = np.full(len(asked), -1, np.int64)
         full[known] = code
@@ -66,8 +81,7 @@ def _codes_of_integers(asked: pl.Series, events: pl.Series | None):
     null = plain(events.is_null()) if events.null_count() else None
     keys = plain(events.fill_null(0), np.int64)
     event_code = np.empty(len(keys), np.int64)
-    table = (slot_key, slot_code, bits, event_code)
-    on_threads(kernels.find_in_table, split_by_work(len(keys)), keys, *table)
+    on_threads(find, split_by_work(len(keys)), keys, *table, event_code)
     if null is not None:
         event_code[null] = -1
     return code, event_code, entities

@@ -8,7 +8,7 @@ that explains most wins, of equals the least contradicted; it takes its rows, an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -64,10 +64,14 @@ class Case:
 
 @dataclass(frozen=True)
 class Explained:
-    """For each row of a case its kind and the name of its leak ("" where it agrees)."""
+    """For each row of a case its kind and the name of its leak ("" where it agrees).
+
+    `fits` says of a leak in what share of the rows that it would change it was found.
+    """
 
     kind: np.ndarray
     name: np.ndarray
+    fits: dict[str, float] = field(default_factory=dict)
 
 
 def explain(cases: Mapping[str, Case]) -> dict[str, Explained]:
@@ -91,13 +95,13 @@ def explain(cases: Mapping[str, Case]) -> dict[str, Explained]:
             case = replace(case, given=given, honest=honest, differs=left, default=default)
         if case.differs.any():
             open_cases[column] = case
-    for column, (case, winners) in _contests(open_cases).items():
+    for column, (case, winners) in _contests(open_cases, found).items():
         _settle(case, winners, found[column], cases[column].differs & ~case.differs)
     return found
 
 
-def _contests(cases: Mapping[str, Case]) -> dict[str, tuple[Case, list]]:
-    """For each case the readings that explain it, best first; all are computed together."""
+def _contests(cases: Mapping[str, Case], found: dict[str, Explained]) -> dict:
+    """For each case itself and the readings that explain it, best first; computed together."""
     if not cases:
         return {}
     n = len(next(iter(cases.values())).given)
@@ -129,7 +133,18 @@ def _contests(cases: Mapping[str, Case]) -> dict[str, tuple[Case, list]]:
             verdict = _verdict(None if values is None else values[places], small)
             tried.append((each, *verdict))
         made[column] = (case, _winners(tried, small.differs))
+        weights = _weights(case.differs, small.differs)
+        for each, explains, contradicted in tried:
+            if each in made[column][1]:
+                hit = weights[explains].sum()
+                found[column].fits[each.name] = hit / (hit + weights[contradicted].sum())
     return made
+
+
+def _weights(all_differ: np.ndarray, differs: np.ndarray) -> np.ndarray:
+    """How many rows of the frame each row of a sample stands for; shape (n,)."""
+    shares = [(all_differ == side).sum() / max((differs == side).sum(), 1) for side in (0, 1)]
+    return np.where(differs, shares[1], shares[0])
 
 
 def _settle(case: Case, winners: list, found: Explained, defaults: np.ndarray) -> None:
@@ -148,6 +163,8 @@ def _settle(case: Case, winners: list, found: Explained, defaults: np.ndarray) -
     all_rows.run()
     for each in winners:
         values = _values(each, rest, rows, all_rows)
+        if values is None:
+            continue
         same = defaults[rows] & agree(case.given[rows], values, case.precision)
         mine = rows[(_verdict(values, rest)[0] & left[rows]) | same]
         found.kind[mine], found.name[mine] = each.kind, each.name
@@ -162,7 +179,7 @@ def _settle(case: Case, winners: list, found: Explained, defaults: np.ndarray) -
 def _winners(tried: list, differs: np.ndarray) -> list:
     """Of (reading, explains, contradicted) the readings that explain most, best first."""
     left, winners = differs.copy(), []
-    tried = [each for each in tried if each[1].any()]
+    tried = [each for each in tried if each[1].any()]  # a copy: winners are taken out
     pair = _pair(tried, differs)
     if pair:
         return [tried[place][0] for place in pair]
@@ -175,17 +192,22 @@ def _winners(tried: list, differs: np.ndarray) -> list:
         near = [place for place, score in enumerate(scores) if score >= 0.98 * most]
         best = min(near, key=lambda place: (int(tried[place][2].sum()), place))
         each, explains, contradicted = tried.pop(best)
-        believable = explains.sum() >= 0.3 * (explains.sum() + contradicted.sum())
-        if believable or scores[best] >= 0.9 * left.sum():
+        if _believable(explains, contradicted) or scores[best] >= 0.9 * left.sum():
             winners.append(each)
             left &= ~explains
     return winners
 
 
+def _believable(explains: np.ndarray, contradicted: np.ndarray) -> bool:
+    return explains.sum() >= 0.3 * (explains.sum() + contradicted.sum())
+
+
 def _pair(tried: list, differs: np.ndarray) -> list[int]:
     """Two readings that explain together what none explains alone; empty if there are none."""
-    if len(tried) < 2:
+    places = [place for place, each in enumerate(tried) if _believable(*each[1:])]
+    if len(places) < 2:
         return []
+    tried = [tried[place] for place in places]
     explains = np.array([each[1] for each in tried], float)
     alone = explains.sum(axis=1)
     together = alone[:, None] + alone - explains @ explains.T
@@ -195,7 +217,7 @@ def _pair(tried: list, differs: np.ndarray) -> list[int]:
     contradicted = np.array([each[2].sum() for each in tried], float)
     cost = np.where(together >= together.max() - 0.5, contradicted[:, None] + contradicted, np.inf)
     one, other = np.unravel_index(np.argmin(cost), cost.shape)
-    return sorted((int(one), int(other)), key=lambda place: -alone[place])
+    return [places[each] for each in sorted((one, other), key=lambda place: -alone[place])]
 
 
 def _values(each, case: Case, rows: np.ndarray, circumstances: Circumstances) -> pl.Series | None:

@@ -5,11 +5,12 @@
                         ├─ places(feature)   where what is seen begins and ends, shared by features
                         └─ kernels           count, sums, extremes, lists: by ranges of entities
 
-Answers are in the order of `rows_asked`, the rows of the requests by entity and time.
+Answers are in the order of the requests by entity and time; `Asked.in_order` brings them back.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -18,9 +19,18 @@ import numpy as np
 from workbench.features.definition import Feature
 from workbench.features.threads import on_threads, split_by_work
 
-__all__ = ["History", "Seen"]
+__all__ = ["Asked", "History", "Seen", "words_of"]
 
 _US = timedelta(microseconds=1)
+_NONE = np.empty(0, np.int64)
+
+
+def words_of(feature: Feature) -> tuple[int, int, int, int]:
+    """Lag, lag + window (-1: ever), step (1: none) and session (0: none) in microseconds."""
+    lag = feature.lag // _US
+    reach = -1 if feature.window is None else lag + feature.window // _US
+    step, session = (word // _US if word else 0 for word in (feature.step, feature.session))
+    return lag, reach, step or 1, session
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,45 @@ class Seen:
     low: np.ndarray
 
 
+class Asked:
+    """The requests by entity and time.
+
+    Parameters
+    ----------
+    code, time : ndarray of int64, shape (k,)
+        Entity (-1: null key) and time of each request.
+    entities : int
+        How many codes there are.
+    """
+
+    def __init__(self, code: np.ndarray, time: np.ndarray, entities: int):
+        from workbench.features import kernels_order as kernels
+
+        self.entities = entities
+        self.requests = len(code)
+        self.bounds, self.rows = kernels.group(code, entities)
+        self.time, spare = np.empty((2, len(self.rows)), np.int64)
+        clocks = (time, time, _NONE, self.time, spare)
+        pieces = split_by_work(self.bounds)
+        on_threads(kernels.sort_runs, pieces, self.bounds, self.rows, *clocks)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def in_order(self, values: np.ndarray, nothing=0) -> np.ndarray:
+        """From the order by entity to that of the requests; `nothing` where the key is null."""
+        from workbench.features.kernels_order import scatter
+
+        whole = len(self.rows) == self.requests
+        out = (
+            np.empty(self.requests, values.dtype)
+            if whole
+            else np.full(self.requests, nothing, values.dtype)
+        )
+        on_threads(scatter, split_by_work(len(self.rows)), self.rows, values, out)
+        return out
+
+
 class History:
     """Events and requests by entity and time.
 
@@ -42,35 +91,36 @@ class History:
         Entity of each event, -1 for none that is asked about, and its two clocks.
     tie : ndarray of int64, shape (n,) or (0,)
         What decides between events of equal clocks, before their rows do.
-    asked_code, asked_time : ndarray of int64, shape (k,)
-        Entity (-1: null key) and time of each request.
-    entities : int
-        How many codes there are.
+    asked : Asked
+        Who asks.
     """
 
-    def __init__(self, code, time, known_at, tie, asked_code, asked_time, entities: int):
+    def __init__(self, code, time, known_at, tie, asked: Asked):
         from workbench.features import kernels_order as kernels
 
-        self.bounds, self.rows = kernels.group(code, entities)
-        self.asked_bounds, self.rows_asked = kernels.group(asked_code, entities)
+        self.asked, self.asked_time, self.asked_bounds = asked, asked.time, asked.bounds
+        self.bounds, self.rows = kernels.group(code, asked.entities)
         self.pieces = split_by_work(self.bounds + self.asked_bounds)
         self.time, self.known_at = np.empty((2, len(self.rows)), np.int64)
         clocks = (time, known_at, tie, self.time, self.known_at)
-        self.has_ties = any(
-            on_threads(kernels.sort_runs, self.pieces, self.bounds, self.rows, *clocks)
-        )
-        self.asked_time, spare = np.empty((2, len(self.rows_asked)), np.int64)
-        clocks = (asked_time, asked_time, tie[:0], self.asked_time, spare)
-        on_threads(kernels.sort_runs, self.pieces, self.asked_bounds, self.rows_asked, *clocks)
+        ties = on_threads(kernels.sort_runs, self.pieces, self.bounds, self.rows, *clocks)
+        self.has_ties = any(ties)
+        self._kept: dict = {}
         self._begins: dict[tuple, tuple] = {}
         self._seen: dict[tuple, Seen] = {}
 
     def seen(self, feature: Feature) -> Seen:
         """What each request sees of the events, by the feature's window, lag, step and session."""
-        words = (feature.window, feature.lag, feature.step, feature.session)
+        words = words_of(feature)
         if words not in self._seen:
-            self._seen[words] = self._places(*(word and word // _US for word in words))
+            self._seen[words] = self._places(*words)
         return self._seen[words]
+
+    def keep(self, key, make: Callable):
+        """What `make` gives, made once for all features that ask for it."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
 
     def count(self, seen: Seen, valid: np.ndarray) -> np.ndarray:
         """Events seen by each request, int64; `valid` empty is all."""
@@ -110,10 +160,13 @@ class History:
 
     def spreads(self, seen: Seen, values, valid) -> np.ndarray:
         """Standard deviation of the values seen, with n - 1; NaN for fewer than two."""
-        from workbench.features.kernels_tree import spreads
+        from workbench.features.exact import exact_layout
+        from workbench.features.kernels_spread import running_spreads
 
+        bits = values.view(np.int64)
+        layout = exact_layout(bits, len(bits))
         out = np.empty(len(self.asked_time))
-        self._run(spreads, *self._chained(seen), values, valid, out)
+        self._run(running_spreads, *self._moving(seen), bits, valid, *layout, out)
         return out
 
     def latest(self, seen: Seen) -> np.ndarray:
@@ -138,8 +191,8 @@ class History:
 
     def _listed(self, kernel, *arguments):
         """Twice over the events: how long the lists are, then what is in them."""
-        lengths, none = np.empty(len(self.asked_time), np.int64), np.empty(0, np.int64)
-        self._run(kernel, *arguments, lengths, none, none)
+        lengths = np.empty(len(self.asked_time), np.int64)
+        self._run(kernel, *arguments, lengths, _NONE, _NONE)
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         content = np.empty(offsets[-1], np.int64)
         self._run(kernel, *arguments, lengths, offsets, content)
@@ -154,16 +207,14 @@ class History:
     def _chained(self, seen: Seen) -> tuple:
         return seen.order, seen.begun, seen.low
 
-    def _places(self, window, lag, step, session) -> Seen:
+    def _places(self, lag, reach, step, session) -> Seen:
         from workbench.features import kernels_seen as kernels
 
-        step = step or 1
-        begin, order = self._begin(lag or 0, step)
+        begin, order = self._begin(lag, step)
         begun, low = np.empty((2, len(self.asked_time)), np.int64)
-        reach = -1 if window is None else (lag or 0) + window
         clocks = (self.time, begin, order, self.asked_time)
         self._run(kernels.places, *clocks, reach, step, begun, low)
-        if session is not None:
+        if session:
             clocks = (self.time, order, self.asked_time)
             self._run(kernels.session_places, *clocks, session, begun, low)
         return Seen(begin, order, begun, low)

@@ -9,43 +9,95 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["begin_order", "find_in_table", "group", "make_table", "sort_runs"]
+__all__ = [
+    "begin_order",
+    "find_direct",
+    "find_in_table",
+    "group",
+    "make_direct",
+    "make_table",
+    "scatter",
+    "sort_runs",
+]
 
 _SMALL = 32
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 @njit(cache=True, nogil=True)
-def make_table(keys, slots_bits):
+def make_table(keys):
     """Number the different keys, in order of appearance: (keys by slot, codes by slot, code)."""
-    mask = (1 << slots_bits) - 1
-    shift = np.uint64(64 - slots_bits)
-    slot_key = np.zeros(mask + 1, np.int64)
-    slot_code = np.full(mask + 1, -1, np.int64)
+    bits = 10
+    slot_key, slot_code = np.zeros(1 << bits, np.int64), np.full(1 << bits, -1, np.int64)
     code = np.empty(len(keys), np.int64)
     count = 0
     for i in range(len(keys)):
-        key = keys[i]
-        slot = np.int64((np.uint64(key) * _MIX) >> shift)
-        while slot_code[slot] >= 0 and slot_key[slot] != key:
-            slot = (slot + 1) & mask
+        slot = _slot(keys[i], bits, slot_key, slot_code)
         if slot_code[slot] < 0:
-            slot_key[slot], slot_code[slot] = key, count
+            if 2 * count >= len(slot_key):
+                bits += 2
+                slot_key, slot_code = _grown(bits, slot_key, slot_code)
+                slot = _slot(keys[i], bits, slot_key, slot_code)
+            slot_key[slot], slot_code[slot] = keys[i], count
             count += 1
         code[i] = slot_code[slot]
-    return slot_key, slot_code, code, count
+    return slot_key, slot_code, bits, code, count
 
 
 @njit(cache=True, nogil=True)
-def find_in_table(first, last, keys, slot_key, slot_code, slots_bits, code):
+def find_in_table(first, last, keys, slot_key, slot_code, bits, code):
     """The codes of `keys[first:last]`, -1 for those that are not in the table."""
-    mask = (1 << slots_bits) - 1
-    shift = np.uint64(64 - slots_bits)
     for i in range(first, last):
-        slot = np.int64((np.uint64(keys[i]) * _MIX) >> shift)
-        while slot_code[slot] >= 0 and slot_key[slot] != keys[i]:
-            slot = (slot + 1) & mask
-        code[i] = slot_code[slot]
+        code[i] = slot_code[_slot(keys[i], bits, slot_key, slot_code)]
+
+
+@njit(cache=True, nogil=True)
+def make_direct(keys, least, width):
+    """`make_table` for keys in [least, least + width): (codes by key, code, how many)."""
+    by_key = np.full(width, -1, np.int32)
+    code = np.empty(len(keys), np.int64)
+    count = 0
+    for i in range(len(keys)):
+        place = keys[i] - least
+        if by_key[place] < 0:
+            by_key[place] = count
+            count += 1
+        code[i] = by_key[place]
+    return by_key, code, count
+
+
+@njit(cache=True, nogil=True)
+def find_direct(first, last, keys, by_key, least, code):
+    """The codes of `keys[first:last]`, -1 for those that nobody asked for."""
+    for i in range(first, last):
+        place = np.uint64(keys[i]) - np.uint64(least)  # below the least: wraps to a large number
+        code[i] = by_key[place] if place < np.uint64(len(by_key)) else -1
+
+
+@njit(cache=True, nogil=True)
+def scatter(first, last, rows, values, out):
+    """out[rows] = values, for a range of places."""
+    for i in range(first, last):
+        out[rows[i]] = values[i]
+
+
+@njit(cache=True, nogil=True)
+def _slot(key, bits, slot_key, slot_code):
+    """Where the key is, or the free slot where it would be."""
+    slot = np.int64((np.uint64(key) * _MIX) >> np.uint64(64 - bits))
+    while slot_code[slot] >= 0 and slot_key[slot] != key:
+        slot = (slot + 1) & (len(slot_key) - 1)
+    return slot
+
+
+@njit(cache=True, nogil=True)
+def _grown(bits, slot_key, slot_code):
+    new_key, new_code = np.zeros(1 << bits, np.int64), np.full(1 << bits, -1, np.int64)
+    for i in range(len(slot_key)):
+        if slot_code[i] >= 0:
+            slot = _slot(slot_key[i], bits, new_key, new_code)
+            new_key[slot], new_code[slot] = slot_key[i], slot_code[i]
+    return new_key, new_code
 
 
 @njit(cache=True, nogil=True)

@@ -23,8 +23,8 @@ def on_threads(kernel: Callable, pieces: np.ndarray, *arguments) -> list:
         return list(pool.map(lambda piece: kernel(*piece, *arguments), ranges))
 
 
-def split_by_work(work: np.ndarray | int) -> np.ndarray:
-    """Where to cut a range in pieces of about the same work, one or more for each thread.
+def split_by_work(work: np.ndarray | int, each: int = 2) -> np.ndarray:
+    """Where to cut a range in pieces of about the same work, `each` for each thread.
 
     `work` is cumulative, shape (n + 1,), or n for equal parts.
 
@@ -35,7 +35,7 @@ def split_by_work(work: np.ndarray | int) -> np.ndarray:
     threads = pl.thread_pool_size()
     if threads == 1 or total < _SMALL:
         return np.array([0, n])
-    shares = np.linspace(0, total, threads * 2 + 1)  # two each: some entities are larger
+    shares = np.linspace(0, total, threads * each + 1)
     cuts = shares if isinstance(work, int) else np.searchsorted(work, shares)
     return np.unique(np.concatenate([[0], cuts.astype(np.int64)[1:-1], [n]]))
 

@@ -20,7 +20,7 @@ from workbench.metrics import auc
 __all__ = ["Default", "Made", "default_of", "follows_label", "of_label", "of_table"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Made:
     """Values, shape (n,), that a frame may hold in place of the right ones."""
 
