@@ -130,9 +130,9 @@ class JournalSource:
         while len(levels) > 1 and len(found) > 1:  # types differ between the frames
             found = found[: len(found) // 2]
             levels = _levels(found)
-        here = after.segment, found[-1].end, 0
+        here = after.segment, found[-1].end, int(after.salvaged), 0
         if part + 1 < len(levels):  # and within one frame, too
-            here = after.segment, found[0].start, part + 1
+            here = after.segment, found[0].start, int(after.salvaged), part + 1
         full = sum(frame.events for frame in found) >= self._batch_events or len(levels) > 1
         return Batch(levels[part], " ".join(map(str, (self._reader.id, *here))), full)
 
@@ -154,14 +154,15 @@ class JournalSource:
     def _place(self, position: str | None) -> tuple[Place | None, int]:
         if position is None:
             return None, 0
-        journal, segment, offset, part = position.rsplit(" ", 3)
+        journal, *numbers = position.rsplit(" ", 4)
         if self._reader.id not in (journal, None):
             raise JournalGap(
                 f"the store stands in the journal {journal}, and {self._reader.path} holds another "
                 f"one, {self._reader.id}: give each journal a reader's name of its own (name=), or "
                 "begin here with restart=True"
             )
-        return Place(int(segment), int(offset)), int(part)
+        segment, offset, salvaged, part = map(int, numbers)
+        return Place(segment, offset, bool(salvaged)), part
 
 
 def _levels(frames: list[Frame]) -> list[dict[str, pl.DataFrame]]:

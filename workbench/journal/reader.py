@@ -32,10 +32,15 @@ _WAY_OUT = (
 
 
 class Place(NamedTuple):
-    """Everything before `offset` of `segment`, and all segments before, has been read."""
+    """Everything before `offset` of `segment`, and all segments before, has been read.
+
+    Segments are numbered from 1; segment 0 is before the oldest there is. Bytes are counted anew in
+    a segment that was salvaged.
+    """
 
     segment: int
     offset: int = 0
+    salvaged: bool = False
 
 
 class JournalReader:
@@ -80,7 +85,7 @@ class JournalReader:
         """The journal's id, None while nobody has written it."""
         place = self._believed()
         if self._id is None and place is not None:
-            self._id = self._read_id(place[0])
+            self._id = self._read_id(place.segment)
         return self._id
 
     def read(self, place: Place | None, max_events: int = 5_000) -> tuple[list[Frame], Place]:
@@ -96,18 +101,18 @@ class JournalReader:
         DamagedJournal
             If what was on the disk does not read.
         """
-        place = place or self.first()
+        place = place if place is not None and place.segment else self.first()
         found: list[Frame] = []
         while not found:
             believed = self._believed()
             if believed is None or place is None or place >= believed:
                 break
-            sealed = place.segment < believed[0]
-            some, end = self._frames(place, None if sealed else believed[1], max_events)
+            sealed = place.segment < believed.segment
+            some, place = self._frames(place, None if sealed else believed.offset, max_events)
             found = [frame for frame in some if frame.events]
             if some:
-                place = Place(place.segment, end)
-            elif sealed:
+                continue
+            if sealed:
                 place = Place(place.segment + 1)
             else:
                 break
@@ -179,9 +184,9 @@ class JournalReader:
                         return json.loads(frame.payload)["journal"]
         return None
 
-    def _frames(self, place: Place, end: int | None, max_events: int) -> tuple[list[Frame], int]:
+    def _frames(self, place: Place, end: int | None, max_events: int) -> tuple[list[Frame], Place]:
         """Frames behind a place up to `end`, or to the end of the file, and where they end."""
-        file = self._open(place)
+        file, salvaged = self._open(place)
         try:
             end = os.fstat(file).st_size if end is None else end
             if place.offset > end:
@@ -200,7 +205,7 @@ class JournalReader:
                     if events >= max_events:
                         break
                 if found or not data:
-                    return found, at
+                    return found, Place(place.segment, at, salvaged)
                 if place.offset + len(data) >= end:
                     raise DamagedJournal(
                         f"segment {place.segment} of {self.path} does not read at byte "
@@ -211,18 +216,20 @@ class JournalReader:
         finally:
             os.close(file)
 
-    def _open(self, place: Place) -> int:
+    def _open(self, place: Place) -> tuple[int, bool]:
+        """The segment's file, and whether it was salvaged."""
         for _again in range(2):  # drain may rename it between the look and the opening
             path = kept.kept_or_live(self.path, place.segment)
             if path is None:
                 break
-            if place.offset and path.with_suffix(".damaged").exists():
+            salvaged = path.with_suffix(".damaged").exists()
+            if place.offset and place.salvaged != salvaged:
                 raise JournalGap(
                     f"segment {place.segment} of {self.path} was salvaged while {self.name!r} was "
                     f"in the midst of it: {_WAY_OUT}"
                 )
             try:
-                return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                return os.open(path, os.O_RDONLY | os.O_CLOEXEC), salvaged
             except FileNotFoundError:
                 continue
         raise JournalGap(
