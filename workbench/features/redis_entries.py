@@ -26,7 +26,7 @@ from workbench.journal.frames import ROWS
 from workbench.journal.rows import Encoder, Moment, decode
 from workbench.journal.tables import TIME, check_table, table_of, unpack
 
-__all__ = ["Entry", "RedisPublisher", "tables_of"]
+__all__ = ["Entry", "RedisPublisher", "fields_of", "tables_of"]
 
 ENTRY_ROWS = 10_000
 _CLOCKS = ("time", "known_at")
@@ -97,15 +97,24 @@ class RedisPublisher:
             raise ValueError(f"event of {kind} is null in {table['event'].null_count()} rows")
         pipeline = self._redis.pipeline(transaction=False)
         for piece in table.iter_slices(ENTRY_ROWS):
-            stream = io.BytesIO()
-            piece.write_ipc_stream(stream)
-            fields = {"kind": kind, "events": len(piece), "table": stream.getvalue()}
+            fields = fields_of(kind, piece)
             pipeline.xadd(self.stream, fields, maxlen=self._keep, approximate=True)
         return [entry.decode() for entry in pipeline.execute()]
 
     def close(self) -> None:
         """Let go of the connection."""
         self._redis.close()
+
+
+def fields_of(kind: str, table: pl.DataFrame) -> dict[bytes, bytes]:
+    """Events of one kind as the fields of an entry."""
+    stream = io.BytesIO()
+    table.write_ipc_stream(stream)
+    return {
+        b"kind": kind.encode(),
+        b"events": b"%d" % len(table),
+        b"table": stream.getvalue(),
+    }
 
 
 def tables_of(

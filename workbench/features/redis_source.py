@@ -19,11 +19,14 @@ import os
 import socket
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from workbench.features.redis_entries import Entry, tables_of
+import polars as pl
+
+from workbench.contracts import CONTRACTS, Contract
+from workbench.features.redis_entries import Entry, fields_of, tables_of
 from workbench.features.redis_group import RedisGroup, StreamGap
-from workbench.features.sources import Batch
+from workbench.features.sources import Batch, by_contract
 from workbench.journal.tables import parts
 
 __all__ = ["RedisStreamSource", "StreamGap"]
@@ -51,6 +54,8 @@ class RedisStreamSource:
     restart : bool, default False
         Take what there is, whatever position the store has: after a gap, once the store has been
         brought up to date from the log.
+    contracts : mapping of kind to Contract, optional
+        What events must keep, as in a log; others are refused and kept in `<stream>:aside`.
 
     Raises
     ------
@@ -68,14 +73,15 @@ class RedisStreamSource:
         group: str = "features",
         consumer: str | None = None,
         restart: bool = False,
+        contracts: Mapping[str, Contract] = CONTRACTS,
     ) -> None:
-        self.address = address
+        self.address, self._contracts = address, contracts
         self.consumer = consumer or f"{socket.gethostname()}-{os.getpid()}"
         self._group = RedisGroup(address, streams, group, self.consumer)
         self._restart = restart
         self.name = f"redis {group} {' '.join(self._group.streams)}"
         self._applied: set[tuple[str, str]] | None = None  # by the store's position, on opening
-        self._ready: deque[tuple[dict, list[Entry], list[tuple[Entry, str]], bool]] = deque()
+        self._ready: deque[tuple[dict, list[tuple[Entry, str]], list[Entry], bool]] = deque()
         self._in_hand: list[Entry] = []  # given out, not acknowledged
         self._refused: list[tuple[Entry, str]] = []
         self._away_since: float | None = None
@@ -97,11 +103,13 @@ class RedisStreamSource:
         self._back()
         if not self._ready:
             return None
-        tables, entries, refused, full = self._ready.popleft()
+        tables, refused, entries, full = self._ready.popleft()
         self._in_hand += entries
         self._refused += refused
         unacknowledged = json.dumps([[each.stream, each.id] for each in self._in_hand])
-        reasons = Counter(reason for _entry, reason in refused)
+        reasons = Counter()
+        for entry, reason in refused:
+            reasons[reason] += entry.events
         return Batch(tables, unacknowledged, full or bool(self._ready), reasons)
 
     def done(self, position: str) -> None:
@@ -141,8 +149,21 @@ class RedisStreamSource:
             tables, refused = tables_of(chunk)
             levels = parts(tables) or [{}]
             for level in levels[:-1]:  # types differ: only the last one finishes the entries
-                self._ready.append((level, [], [], True))
-            self._ready.append((levels[-1], chunk, refused, more or not last))
+                self._ready.append((*self._lawful(level, chunk[0]), [], True))
+            good, broken = self._lawful(levels[-1], chunk[0])
+            self._ready.append((good, refused + broken, chunk, more or not last))
+
+    def _lawful(
+        self, tables: Mapping[str, pl.DataFrame], first: Entry
+    ) -> tuple[dict[str, pl.DataFrame], list[tuple[Entry, str]]]:
+        """The events that keep their contracts; the others as entries, by reason."""
+        good, broken = by_contract(tables, self._contracts)
+        refused = [
+            (Entry(first.stream, first.id, fields_of(kind, rows.drop("reason"))), reason)
+            for kind, bad in broken.items()
+            for (reason,), rows in bad.group_by("reason", maintain_order=True)
+        ]
+        return good, refused
 
     def _bear(self, error: Exception, wait_seconds: float) -> None:
         """Wait a little for a Redis that is away, longer each time, and not for ever."""

@@ -12,19 +12,24 @@ and commit nothing in `done` but what monitoring wants to see.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 import polars as pl
 
+from workbench.contracts import CONTRACTS, Contract, check
 from workbench.journal import JournalGap, JournalReader, Place
 from workbench.journal.frames import ROWS, TABLE, Frame
 from workbench.journal.rows import decode
 from workbench.journal.tables import parts, unpack
 
-__all__ = ["Batch", "JournalSource", "Source"]
+__all__ = ["Batch", "JournalSource", "Source", "by_contract"]
+
+_NO_CLOCK = datetime.max.replace(tzinfo=UTC)  # whether it is known already, the store asks
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,9 @@ class JournalSource:
         the store has been brought up to date from the log.
     batch_events : int, default 5000
         How many events make a batch full.
+    contracts : mapping of kind to Contract, optional
+        Those of the log that the journal is drained to, if it has others than everybody. Events
+        that break theirs are refused here as they are by the log, whose quarantine will hold them.
 
     Raises
     ------
@@ -108,11 +116,13 @@ class JournalSource:
         name: str = "features",
         restart: bool = False,
         batch_events: int = 5_000,
+        contracts: Mapping[str, Contract] = CONTRACTS,
     ) -> None:
         if batch_events < 1:
             raise ValueError(f"batch_events must be at least 1, got {batch_events}")
         self._reader = JournalReader(path, name)
         self._restart, self._batch_events = restart, batch_events
+        self._contracts = contracts
         self.name = f"journal {name}"
 
     def read(self, position: str | None, wait_seconds: float) -> Batch | None:
@@ -134,7 +144,9 @@ class JournalSource:
         if part + 1 < len(levels):  # and within one frame, too
             here = after.segment, found[0].start, int(after.salvaged), part + 1
         full = sum(frame.events for frame in found) >= self._batch_events or len(levels) > 1
-        return Batch(levels[part], " ".join(map(str, (self._reader.id, *here))), full)
+        tables, broken = by_contract(levels[part], self._contracts)
+        reasons = Counter(reason for rows in broken.values() for reason in rows["reason"])
+        return Batch(tables, " ".join(map(str, (self._reader.id, *here))), full, reasons)
 
     def done(self, position: str) -> None:
         """Drain may delete what is before this position."""
@@ -163,6 +175,28 @@ class JournalSource:
             )
         segment, offset, salvaged, part = map(int, numbers)
         return Place(segment, offset, bool(salvaged)), part
+
+
+def by_contract(
+    tables: Mapping[str, pl.DataFrame], contracts: Mapping[str, Contract]
+) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]]:
+    """The events that a log takes, in its types, and those it would not, with a `reason`.
+
+    >>> moment = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> pay = pl.DataFrame({"event": [1, 2], "user": 7, "amount": [5.0, None]})
+    >>> pay = pay.with_columns(time=moment, known_at=moment)
+    >>> good, broken = by_contract({"payment": pay}, CONTRACTS)
+    >>> good["payment"]["event"].to_list(), broken["payment"]["reason"].to_list()
+    ([1], ['payment.amount: null'])
+    """
+    good, broken = {}, {}
+    for kind, table in tables.items():
+        rows, bad = check(table, contracts.get(kind, Contract(kind)), _NO_CLOCK)
+        if len(rows):
+            good[kind] = rows
+        if len(bad):
+            broken[kind] = bad
+    return good, broken
 
 
 def _levels(frames: list[Frame]) -> list[dict[str, pl.DataFrame]]:
