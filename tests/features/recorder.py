@@ -52,6 +52,10 @@ class Recorder:
     def duplicates(self):
         return self.base.execute("SELECT sum(duplicates) FROM counts").fetchone()[0] or 0
 
+    @property
+    def commits(self):
+        return self.base.execute("SELECT count(*) FROM counts").fetchone()[0]
+
     def close(self):
         self.base.close()
 

@@ -18,6 +18,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -155,8 +156,14 @@ def _from_arrow(kind: str, entry: Entry) -> pl.DataFrame:
     if "event" not in table.columns:
         place = pl.int_range(pl.len()).cast(pl.String)
         table = table.with_columns(event=f"{entry.stream}/{entry.id}/" + place)
-    check_table(kind, table, {})
+    _check(kind, tuple(table.schema.items()))
     return table
+
+
+@lru_cache(maxsize=1_000)
+def _check(kind: str, schema: tuple) -> None:
+    """ValueError unless a log could take tables like this."""
+    check_table(kind, pl.DataFrame(schema=dict(schema)), {})
 
 
 def _from_json(kind: str, entry: Entry, encoder: Encoder) -> list[list]:

@@ -62,19 +62,19 @@ class RedisGroup:
                     )
                 self._create(stream)
 
-    def take(self, wait_seconds: float, applied: set[tuple[str, str]]) -> tuple[list[Entry], bool]:
+    def take(self, wait_seconds: float) -> tuple[list[Entry], bool]:
         """Entries to work on, and whether there may be more at once.
 
         First those that this consumer left unfinished, then those of others that are silent, then
-        new ones. `applied` were committed: it does not matter if those are gone.
+        new ones.
         """
         try:
             if self._own:
                 if found := self._left_unfinished():
-                    return self._there(found, applied), True
+                    return self._there(found), True
                 self._own = {}
             if time.monotonic() - self._claimed > IDLE_SECONDS / 2 and (found := self._claim()):
-                return self._there(found, applied), True
+                return self._there(found), True
             found, more, last = self._new()
             if not found and self._wait(last, wait_seconds):
                 found, more, _last = self._new()
@@ -191,12 +191,11 @@ class RedisGroup:
         milliseconds = max(1, int(seconds * 1000))
         return bool(self._redis.xread(last, count=1, block=milliseconds))
 
-    def _there(self, entries: list[Entry], applied: set[tuple[str, str]]) -> list[Entry]:
-        """Entries that can be read; StreamGap for others that were not applied."""
-        gone = [each for each in entries if each.fields is None]
-        if gone:
-            self.acknowledge(gone)
-        lost = [each for each in gone if (each.stream, each.id) not in applied]
+    def _there(self, entries: list[Entry]) -> list[Entry]:
+        """Entries that can be read; StreamGap if some are gone."""
+        lost = [each for each in entries if each.fields is None]
+        if lost:
+            self.acknowledge(lost)
         if lost and not self._forgive:
             self._gap(
                 lost[0].stream,

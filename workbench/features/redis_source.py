@@ -80,7 +80,7 @@ class RedisStreamSource:
         self._group = RedisGroup(address, streams, group, self.consumer)
         self._restart = restart
         self.name = f"redis {group} {' '.join(self._group.streams)}"
-        self._applied: set[tuple[str, str]] | None = None  # by the store's position, on opening
+        self._opened = False
         self._ready: deque[tuple[dict, list[tuple[Entry, str]], list[Entry], bool]] = deque()
         self._in_hand: list[Entry] = []  # given out, not acknowledged
         self._refused: list[tuple[Entry, str]] = []
@@ -93,7 +93,7 @@ class RedisStreamSource:
         While Redis is away, empty batches come, which change nothing.
         """
         try:
-            if self._applied is None:
+            if not self._opened:
                 self._open(position)
             if not self._ready:
                 self._fill(wait_seconds)
@@ -122,7 +122,7 @@ class RedisStreamSource:
                 self._group.acknowledge(self._in_hand)
                 self._in_hand = []
         except self._group.gone as error:  # they stay in hand, and in the next position
-            self._bear(error, 0.0)
+            self._bear(error, _FIRST_PAUSE_SECONDS)
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -132,19 +132,17 @@ class RedisStreamSource:
         return f"RedisStreamSource({self.address!r}, {self._group.streams}, {self.consumer!r})"
 
     def _open(self, position: str | None) -> None:
-        applied = {tuple(each) for each in json.loads(position or "[]")}
         begun = position is not None and not self._restart
         self._group.open(begun=begun, forgive=self._restart)
-        self._applied = applied
+        committed = [Entry(stream, id, None) for stream, id in json.loads(position or "[]")]
+        self._group.acknowledge(committed)  # by the one before, who could not say so any more
+        self._opened = True
 
     def _fill(self, wait_seconds: float) -> None:
         """Get entries and make batches of them."""
-        entries, more = self._group.take(wait_seconds, self._applied)
+        entries, more = self._group.take(wait_seconds)
         given = {(each.stream, each.id) for each in self._in_hand}
-        again = [each for each in entries if (each.stream, each.id) in self._applied]
-        if again:  # committed by the one before, who could not say so any more
-            self._group.acknowledge(again)
-        fresh = [e for e in entries if (e.stream, e.id) not in self._applied | given]
+        fresh = [each for each in entries if (each.stream, each.id) not in given]
         for chunk, last in _chunks(fresh):
             tables, refused = tables_of(chunk)
             levels = parts(tables) or [{}]
@@ -174,7 +172,7 @@ class RedisStreamSource:
                 f"Redis at {self.address} has not answered for {PATIENCE_SECONDS:g} s ({error}); "
                 "nothing is lost: start again when it is back"
             ) from error
-        time.sleep(min(self._pause, wait_seconds))
+        time.sleep(min(self._pause, max(wait_seconds, _FIRST_PAUSE_SECONDS)))
         self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
 
     def _back(self) -> None:

@@ -186,6 +186,7 @@ def _batches(
 ) -> Iterator[StreamReport]:
     """The loop: a report after each batch, and a last one that says why it ended."""
     began, report, why = time.monotonic(), StreamReport(), None
+    pause = 0.0 if until == "caught up" else pause
     position = store.position(source.name)
     while why is None:
         if stop.is_set():
