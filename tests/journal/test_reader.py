@@ -158,7 +158,7 @@ def test_a_reader_that_fell_away_does_not_fill_the_disk_and_is_told_so(
     journal, reader, tmp_path, monkeypatch
 ):
     log = EventLog(tmp_path / "log")
-    monkeypatch.setattr(kept, "KEPT_BYTES", 20_000)  # four small files of 4096 bytes
+    monkeypatch.setattr(kept, "KEPT_BYTES", 4 * 2**16)  # four small files
     write(journal, range(10))
     _found, place = reader.read(None)
     for begin in range(10, 100, 10):

@@ -22,7 +22,7 @@ from pathlib import Path
 __all__ = ["JournalGap", "Synced", "forget", "kept_or_live", "let_go", "oldest", "register"]
 
 KEPT_BYTES = 2**30  # of drained segments, for all readers together
-_SMALLEST = 4096  # bytes that a file takes on the disk at least
+_SMALLEST = 2**16  # what a file counts at least, so that there are some 16,000 at most
 _PLACE, _CRC = struct.Struct("<QQ"), struct.Struct("<I")
 
 
