@@ -95,6 +95,17 @@ def test_a_redis_that_was_emptied_is_a_loud_error(redis_address, client, store):
     assert store.events() == [*range(20)]
 
 
+def test_a_redis_that_is_emptied_while_it_is_read_is_a_loud_error(redis_address, client, store):
+    publish(redis_address, range(10))
+    running = features.Streaming(features.RedisStreamSource(redis_address, "s0"), store).start()
+    running.catch_up()
+    client.flushall()
+    with pytest.raises(StreamGap, match="went from Redis while it was read"):
+        running.catch_up()
+    with pytest.raises(StreamGap, match="restart=True"):
+        running.stop()
+
+
 def test_a_redis_that_goes_away_and_comes_back_loses_nothing(redis_address, redis_server, store):
     source = features.RedisStreamSource(redis_address, "s0", consumer="a")
     with features.Streaming(source, store, batch_ms=5) as running:

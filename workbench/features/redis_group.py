@@ -18,6 +18,13 @@ __all__ = ["RedisGroup", "StreamGap"]
 TAKE_ENTRIES = 500
 IDLE_SECONDS = 5.0  # a consumer that has been silent for so long loses its entries to another
 TIMEOUT_SECONDS = 5.0  # to connect, and for one answer
+_COUNTS = """
+local found = {}
+local info = redis.call('XINFO', 'STREAM', KEYS[1])
+for place = 1, #info, 2 do found[info[place]] = info[place + 1] end
+local first = found['first-entry']
+return {found['length'], found['entries-added'] or -1, first and first[1] or ''}
+"""  # without the entries themselves, which XINFO would send, too
 
 
 class StreamGap(ValueError):
@@ -80,7 +87,7 @@ class RedisGroup:
                 found, more, _last = self._new()
             return found, more
         except self._refusal as error:
-            if "NOGROUP" in str(error):
+            if "NOGROUP" in str(error) or "no such key" in str(error):
                 raise StreamGap(
                     f"the group {self.group!r} of {self.streams} went from Redis while it was "
                     f"read: Redis was emptied, or lost its memory in a restart; {_way_out()}"
@@ -120,10 +127,10 @@ class RedisGroup:
         def create(pipeline):
             trimmed = 0
             if pipeline.exists(stream):
-                info = pipeline.xinfo_stream(stream)
-                if "entries-added" not in info:
+                length, added, _first = pipeline.eval(_COUNTS, 1, stream)
+                if added < 0:
                     raise ValueError("streams need Redis 7 or later: this one does not count them")
-                trimmed = info["entries-added"] - info["length"]
+                trimmed = added - length
             pipeline.multi()
             pipeline.xgroup_create(stream, self.group, "0", mkstream=True, entries_read=trimmed)
 
@@ -163,27 +170,27 @@ class RedisGroup:
         """New entries, whether more are there, and the last one that each stream's group read."""
         pipeline = self._redis.pipeline(transaction=True)
         for stream in self.streams:
-            pipeline.xinfo_stream(stream)
+            pipeline.eval(_COUNTS, 1, stream)
             pipeline.xinfo_groups(stream)
         pipeline.xreadgroup(
             self.group, self.consumer, dict.fromkeys(self.streams, ">"), count=TAKE_ENTRIES
         )
         *counts, answer = pipeline.execute()
         last = {}
-        for stream, info, groups in zip(self.streams, counts[::2], counts[1::2], strict=True):
+        for stream, there, groups in zip(self.streams, counts[::2], counts[1::2], strict=True):
             group = next(each for each in groups if each["name"].decode() == self.group)
             last[stream] = group["last-delivered-id"].decode()
-            self._check(stream, info, group)
+            self._check(stream, there, group)
         found = _entries(answer)
         last |= {each.stream: each.id for each in found}
         return found, len(found) >= TAKE_ENTRIES, last
 
-    def _check(self, stream: str, info: dict, group: dict) -> None:
+    def _check(self, stream: str, there: list, group: dict) -> None:
         """StreamGap if the counts say that entries went before the group read them."""
-        first, read = info["first-entry"], group["entries-read"]
-        if read is None or (first and _order(first[0]) <= _order(group["last-delivered-id"])):
+        (length, added, first), read = there, group["entries-read"]
+        if read is None or (first and _order(first) <= _order(group["last-delivered-id"])):
             return
-        lost = info["entries-added"] - read - info["length"]
+        lost = added - read - length
         if lost > 0 and not self._forgive:
             self._gap(stream, f"{lost:,} entries of {stream!r} were trimmed before they were read")
 
