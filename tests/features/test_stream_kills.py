@@ -23,13 +23,13 @@ def run(what, source, folder, *more):
     return subprocess.Popen(command, env=path, stdout=subprocess.PIPE, text=True)
 
 
-def killed(source, folder):
+def killed(source, folder, kind):
     """How many events were produced, and what the rounds told."""
     if source == "journal":  # from now on drain keeps what the stream has not had
         (folder / "journal").mkdir()
         stream_kills.opened(source, folder, "a").close()
     producer = run("produce", source, folder)
-    consumers = run("consume", source, folder, str(ROUNDS))
+    consumers = run("consume", source, folder, kind, str(ROUNDS))
     told = [json.loads(line) for line in consumers.communicate(timeout=120)[0].splitlines()]
     assert consumers.returncode == 0
     (folder / "stop").touch()
@@ -44,20 +44,20 @@ def check_rounds(rounds):
 
 
 def test_from_the_journal_each_event_is_applied_once(tmp_path):
-    produced, rounds = killed("journal", tmp_path)
+    produced, rounds = killed("journal", tmp_path, "recorder")
     check_rounds(rounds)
     store = Recorder(tmp_path / "store.db")
     assert store.commits > ROUNDS / 2  # the kills hit consumers at work
     source = stream_kills.opened("journal", tmp_path, "a")
     features.stream(source, store, until="caught up")
     source.close()
-    assert store.events() == [*range(produced)]
+    assert store.events("payment") == [*range(produced)]
     assert store.duplicates == 0
-    assert EventLog(tmp_path / "log").scan("click").collect().height == produced
+    assert EventLog(tmp_path / "log").scan("payment").collect().height == produced
 
 
 def test_from_redis_each_event_is_applied_once(redis_address, tmp_path, monkeypatch):
-    produced, rounds = killed(redis_address, tmp_path)
+    produced, rounds = killed(redis_address, tmp_path, "recorder")
     check_rounds(rounds)
     store = Recorder(tmp_path / "store.db")
     assert store.commits > ROUNDS / 2  # the kills hit consumers at work
@@ -65,7 +65,7 @@ def test_from_redis_each_event_is_applied_once(redis_address, tmp_path, monkeypa
     monkeypatch.setattr(stream_kills.redis_group, "IDLE_SECONDS", 0.0)
     features.stream(source, store, until="caught up")
     source.close()
-    assert store.events() == [*range(produced)]
+    assert store.events("payment") == [*range(produced)]
     left = source_pending(redis_address)
     assert left == 0
 
