@@ -35,7 +35,7 @@ class Recorder:
                 self.base.execute("INSERT OR REPLACE INTO positions VALUES (?, ?)", position)
             self.base.execute("INSERT INTO counts VALUES (?)", (came - changed,))
             self.base.execute("COMMIT")
-        return SimpleNamespace(events=changed, duplicates=came - changed, aside={})
+        return SimpleNamespace(events=changed, duplicates=came - changed, ignored=0, aside={})
 
     def position(self, source):
         found = self.base.execute("SELECT position FROM positions WHERE source = ?", (source,))

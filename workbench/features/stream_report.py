@@ -27,6 +27,8 @@ class StreamReport:
         Events that could not be applied, by reason; the store keeps them.
     refused : mapping of str to int
         What could not be read as events, by reason; the source keeps it.
+    ignored : int
+        Events of kinds that no feature reads.
     batches : int
         Commits.
     lag_seconds : float or None
@@ -45,6 +47,7 @@ class StreamReport:
 
     events: int = 0
     duplicates: int = 0
+    ignored: int = 0
     aside: Mapping[str, int] = field(default_factory=dict)
     refused: Mapping[str, int] = field(default_factory=dict)
     batches: int = 0
@@ -59,6 +62,8 @@ class StreamReport:
         ]
         if self.duplicates:
             lines.append(f"  {self.duplicates:,} came again and changed nothing")
+        if self.ignored:
+            lines.append(f"  {self.ignored:,} are of kinds that no feature reads")
         for what, counts in (("aside", self.aside), ("unreadable", self.refused)):
             for reason, count in Counter(counts).most_common(_MOST_REASONS):
                 lines.append(f"  {count:,} {what}: {reason}")
@@ -75,6 +80,7 @@ class StreamReport:
             self,
             events=self.events + applied.events,
             duplicates=self.duplicates + applied.duplicates,
+            ignored=self.ignored + applied.ignored,
             aside=dict(Counter(self.aside) + Counter(applied.aside)),
             refused=refused,
             batches=self.batches + 1,

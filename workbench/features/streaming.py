@@ -34,8 +34,8 @@ class Sink(Protocol):
     def apply(self, tables: Mapping[str, pl.DataFrame], position: tuple[str, str] | None) -> Any:
         """Take a batch and the position behind it, in one commit.
 
-        The answer has `events` (how many changed the state), `duplicates` and `aside`, a mapping
-        of reason to count.
+        The answer has `events` (how many changed the state), `duplicates`, `ignored` (of kinds
+        that no feature reads) and `aside`, a mapping of reason to count.
         """
         ...
 
