@@ -33,12 +33,14 @@ from workbench.features.composed import Calendar, Formula, Ratio
 from workbench.features.definition import Feature
 from workbench.features.lookup import LogLookup
 from workbench.features.offline import training_frame
+from workbench.features.online import OnlineStore
 
 __all__ = [
     "Calendar",
     "Feature",
     "Formula",
     "LogLookup",
+    "OnlineStore",
     "Ratio",
     "calendar",
     "count",
