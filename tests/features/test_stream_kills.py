@@ -56,17 +56,17 @@ def test_from_the_journal_each_event_is_applied_once(tmp_path):
     assert EventLog(tmp_path / "log").scan("payment").collect().height == produced
 
 
-def test_from_redis_each_event_is_applied_once(redis_address, tmp_path, monkeypatch):
-    produced, rounds = killed(redis_address, tmp_path, "recorder")
+def test_from_redis_each_event_is_applied_once(stream_address, tmp_path, monkeypatch):
+    produced, rounds = killed(stream_address, tmp_path, "recorder")
     check_rounds(rounds)
     store = Recorder(tmp_path / "store.db")
     assert store.commits > ROUNDS / 2  # the kills hit consumers at work
-    source = stream_kills.opened(redis_address, tmp_path, "a")
+    source = stream_kills.opened(stream_address, tmp_path, "a")
     monkeypatch.setattr(stream_kills.redis_group, "IDLE_SECONDS", 0.0)
     features.stream(source, store, until="caught up")
     source.close()
     assert store.events("payment") == [*range(produced)]
-    left = source_pending(redis_address)
+    left = source_pending(stream_address)
     assert left == 0
 
 

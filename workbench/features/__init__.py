@@ -34,6 +34,7 @@ from workbench.features.composed import Calendar, Formula, Ratio
 from workbench.features.definition import Feature
 from workbench.features.lookup import LogLookup
 from workbench.features.offline import training_frame
+from workbench.features.online import OnlineStore
 from workbench.features.redis_entries import RedisPublisher
 from workbench.features.redis_source import RedisStreamSource, StreamGap
 from workbench.features.sources import Batch, JournalSource, Source
@@ -47,6 +48,7 @@ __all__ = [
     "Formula",
     "JournalSource",
     "LogLookup",
+    "OnlineStore",
     "Ratio",
     "RedisPublisher",
     "RedisStreamSource",

@@ -5,25 +5,27 @@ Everything inside works on Polars columns with UTC microsecond clocks and plain 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 
 import polars as pl
 
-from workbench.features.definition import Feature
+from workbench.features.definition import Feature, expression
 from workbench.tables import one_frame
 
-__all__ = ["attach", "check_names", "read_events", "read_requests", "scan_kind"]
+__all__ = ["ORDERED", "attach", "check_names", "read_events", "read_requests", "scan_kind"]
 
+ORDERED = ("latest", "last", "values")  # where two events of one time need an order
 _CLOCK = pl.Datetime("us", "UTC")
 
 
-def read_requests(requests, keys: list[str]) -> pl.DataFrame:
-    """`time` and the keys as Polars columns, checked."""
+def read_requests(requests, keys: list[str], others: Sequence[str] = ()) -> pl.DataFrame:
+    """`time`, the keys and other columns as Polars columns, checked; NaN is null."""
     if not hasattr(requests, "columns") or isinstance(requests, pl.LazyFrame):
         raise ValueError(
             f"requests must be a Polars, pandas or Arrow table, got {type(requests).__name__}"
         )
-    asked = one_frame(requests, "the table of requests", ["time", *keys])
+    asked = one_frame(requests, "the table of requests", ["time", *keys, *others])
     _check_clock(asked.schema["time"], "time", "requests")
     if asked["time"].null_count():
         raise ValueError(f"time of requests is null in {asked['time'].null_count()} rows")
@@ -32,32 +34,37 @@ def read_requests(requests, keys: list[str]) -> pl.DataFrame:
             raise ValueError(
                 f"{key} of requests goes beyond 2**63 - 1, where ids end: make it text"
             )
-    return asked.with_columns(_utc("time"), *_plain_keys(asked.schema, keys))
+    asked = asked.with_columns(_utc("time"), *_plain_keys(asked.schema, keys))
+    return _without_nan(asked, others)
 
 
 def read_events(log, kind: str, features: list[Feature], asked: pl.DataFrame) -> pl.DataFrame:
-    """The events that any of these features could see at any of these requests."""
-    needed = sorted(frozenset().union(*(feature.columns for feature in features)))
-    last = asked["time"].max()
-    first = None
-    if last is not None and all(feature.window is not None for feature in features):
-        reach = max(feature.window + feature.lag for feature in features)
-        first = asked["time"].min() - reach
-    lazy = scan_kind(log, kind, first, last)
+    """The events that any of these features could see at any of these requests; NaN is null.
+
+    `event`, if there is one, comes along where it may decide between two events of one time.
+    """
+    needed = frozenset().union(*(feature.columns for feature in features))
+    first, last = _reach(features, asked)
+    table = (
+        _near(log[kind], first, last) if _is_table(log, kind) else scan_kind(log, kind, first, last)
+    )
+    lazy = table.lazy()
     schema = lazy.collect_schema()
-    columns = ["time", "known_at", *(name for name in needed if name not in ("time", "known_at"))]
+    columns = ["time", "known_at", *sorted(needed - {"time", "known_at"})]
     if not set(columns) <= set(schema) and lazy.head(1).collect().is_empty():
         return pl.DataFrame(schema={"time": _CLOCK, "known_at": _CLOCK})
     _need(columns, schema.names(), f"events of kind {kind!r}")
     for clock in ("time", "known_at"):
         _check_clock(schema[clock], clock, f"events of kind {kind!r}")
-    keys = {key for feature in features for key in feature.per}
-    if last is not None:
+    if "event" in schema and any(feature.aggregate in ORDERED for feature in features):
+        columns += {"event"} - needed
+    if last is not None and isinstance(table, pl.LazyFrame):
         lazy = lazy.filter(pl.col("known_at") < last)
-    plain = _plain_keys(schema, sorted(keys))
+    keys = sorted({key for feature in features for key in feature.per})
+    plain = _plain_keys(schema, [*keys, *({"event"} & set(columns) - set(keys))])
     lazy = lazy.select(columns).with_columns(_utc("time"), _utc("known_at"), *plain)
-    events = lazy.collect()
-    for key in sorted(keys) if len(events) else ():
+    events = _without_nan(lazy.collect(), _in_sentences(features))
+    for key in keys if len(events) else ():
         if asked.schema[key] not in (events.schema[key], pl.Null):
             raise ValueError(
                 f"{key} is {asked.schema[key]} in the requests and {events.schema[key]} in "
@@ -105,6 +112,43 @@ def attach(requests, columns: dict[str, pl.Series]):
     for name, new in columns.items():
         requests = requests.append_column(name, new.to_arrow())
     return requests
+
+
+def _reach(features: list[Feature], asked: pl.DataFrame):
+    """The span of time that any of the requests can see; None is no bound."""
+    last = asked["time"].max()
+    if last is None or any(feature.window is None for feature in features):
+        return None, last
+    zero = timedelta(0)
+    return asked["time"].min() - max(f.window + f.lag + (f.step or zero) for f in features), last
+
+
+def _is_table(log, kind: str) -> bool:
+    return isinstance(log, Mapping) and kind in log and not isinstance(log[kind], pl.LazyFrame)
+
+
+def _near(table, first, last) -> pl.DataFrame:
+    """The rows of that span of time, or simply all if they are not many more."""
+    table = one_frame(table, "events")
+    clock = table.schema.get("time")
+    if last is None or clock != pl.Datetime or clock.time_zone is None:
+        return table
+    time = _utc("time")
+    near = time < last if first is None else time.is_between(first, last)
+    held = table.select(near).to_series()
+    return table if 2 * held.sum() > len(table) else table.filter(held)
+
+
+def _in_sentences(features: list[Feature]) -> set[str]:
+    """The columns that stand in conditions; a column on its own is looked at when it is read."""
+    read = {each for feature in features for each in (feature.where, feature.column) if each}
+    sentences = (expression(each) for each in read if not each.isidentifier())
+    return {name for each in sentences for name in each.meta.root_names()}
+
+
+def _without_nan(table: pl.DataFrame, columns: Iterable[str]) -> pl.DataFrame:
+    floats = [name for name in columns if table.schema[name].is_float()]
+    return table.with_columns(pl.col(name).fill_nan(None) for name in floats)
 
 
 def _plain_keys(schema, keys: list[str]) -> list[pl.Expr]:
