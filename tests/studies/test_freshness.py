@@ -125,6 +125,12 @@ def test_worlds_are_pieces_of_their_own_and_several_are_pooled(found):
     assert "over worlds" in repr(several)
 
 
+def test_all_together_is_the_same_whether_each_is_asked_for_itself_or_not(found):
+    quick = freshness([bursts], [BURST, SLOW], replace(PLAN, one_by_one=False))
+    assert quick.table.equals(found.table.filter(feature=ALL))
+    assert "only fresh" not in repr(quick)
+
+
 def test_the_table_is_ninety_columns_wide_and_sorted_by_what_is_lost(found):
     text = repr(found)
     assert max(map(len, text.splitlines())) <= 90

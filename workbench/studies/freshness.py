@@ -50,6 +50,8 @@ class FreshnessPlan:
     ----------
     stale_seconds : sequence of float
         How old a feature is made, in seconds, each above zero.
+    one_by_one : bool
+        Each feature for itself too, or only all of them together, which is quicker.
     train_days, model_day, mark_days : (float, float), float, (float, float)
         Payments to learn from; when the model is made, from labels as known then; payments on
         which it is marked.
@@ -70,6 +72,7 @@ class FreshnessPlan:
     """
 
     stale_seconds: Sequence[float] = (60, 3_600, 86_400)
+    one_by_one: bool = True
     train_days: tuple[float, float] = (14, 28)
     model_day: float = 36
     mark_days: tuple[float, float] = (36, 48)
@@ -180,7 +183,8 @@ def one_world(
     def row(what, seconds, others, trained, fresher, older):
         rows.append((number, what, seconds, others, trained, *worth(fresher, older)))
 
-    for what, old in [*((name, [name]) for name in names), (ALL, names)]:
+    alone = names if plan.one_by_one else []
+    for what, old in [*((name, [name]) for name in alone), (ALL, names)]:
         rest = [name for name in names if name not in old]
         if what == ALL or rest:  # the model of somebody who has not got it
             row(what, None, "fresh", "as served", fresh, mark(fitted(rest, {}), {}))
@@ -189,8 +193,8 @@ def one_world(
             row(what, seconds, "fresh", "as served", fresh, mark(fitted(names, ages), ages))
             row(what, seconds, "fresh", "on fresh", fresh, mark(fresh_team, ages))
     oldest = dict.fromkeys(names, float(max(plan.stale_seconds)))
-    stale = mark(fitted(names, oldest), oldest)
-    for name in names:
+    stale = mark(fitted(names, oldest), oldest) if alone else None
+    for name in alone:
         ages = {each: age for each, age in oldest.items() if each != name}
         only = mark(fitted(names, ages), ages)
         row(name, oldest[name], "old", "as served", only, stale)
