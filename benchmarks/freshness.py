@@ -36,16 +36,15 @@ CARD_PLAN = FreshnessPlan(
     train_days=(30, 51), model_day=59, mark_days=(59, 69), user_share=0.2, draws=200
 )
 WORLDS = 6
+SHIFTS = (0, 10, 20)  # days; three windows of the cards, one model and ten marked days in each
 
 
-def cards():
-    """The first seventy days of the card transactions, and who was reported in the end."""
+def cards(shift_days: int):
+    """The card transactions from a day on, and who was reported in the end."""
     events = public.events("cards")
-    last = events["payment"]["time"].min() + timedelta(days=70)
-    return (
-        {kind: frame.filter(pl.col("time") < last) for kind, frame in events.items()},
-        AsReported(events["chargeback"]),
-    )
+    start = events["payment"]["time"].min() + timedelta(days=shift_days)
+    kept = {kind: frame.filter(pl.col("time") >= start) for kind, frame in events.items()}
+    return kept, AsReported(kept["chargeback"])
 
 
 def card_features() -> list:
@@ -72,7 +71,8 @@ def run(quick: bool = False, *, workers: int = 1) -> dict[str, Freshness]:
             worlds = [partial(events_and_truth, one) for one in specs]
             found[kind] = freshness(worlds, wanted, map=each)
     if not quick:
-        found["cards"] = freshness([cards], card_features(), CARD_PLAN)
+        windows = [partial(cards, shift) for shift in SHIFTS]
+        found["cards"] = freshness(windows, card_features(), CARD_PLAN)
     return found
 
 
