@@ -8,7 +8,10 @@ value computes training rows today and serving rows later, so the two cannot dri
     log ───────┘      only events that had happened *and* were known before each request
 
 `definition` says what a feature is and what it sees, `aggregates` which there are, `composed` how
-they combine; `offline` computes them from the log, `lookup` does the same for a policy.
+they combine; `offline` computes them from the log, `lookup` does the same for a policy; `online` is
+the store that serves them, `streaming` keeps it fresh, event by event, from one of the `sources`.
+`why` shows the events behind one value, `audit` says of any training frame which values are from
+the future, `parity` why an online read differs, `Registry` whose a feature is and who uses it.
 """
 
 from workbench.features.aggregates import (
@@ -29,19 +32,41 @@ from workbench.features.aggregates import (
     time_since,
     values,
 )
+from workbench.features.audit import audit
 from workbench.features.composed import Calendar, Formula, Ratio
 from workbench.features.definition import Feature
 from workbench.features.layout import Layout, lay_out
 from workbench.features.lookup import LogLookup
 from workbench.features.offline import training_frame
+from workbench.features.online import OnlineStore
+from workbench.features.parity import parity
+from workbench.features.reads import log_reads
+from workbench.features.redis_entries import RedisPublisher
+from workbench.features.redis_source import RedisStreamSource, StreamGap
+from workbench.features.registry import Registry
+from workbench.features.sources import Batch, JournalSource, Source
+from workbench.features.stream_report import StreamReport
+from workbench.features.streaming import Streaming, stream
+from workbench.features.why import why
 
 __all__ = [
+    "Batch",
     "Calendar",
     "Feature",
     "Formula",
+    "JournalSource",
     "Layout",
     "LogLookup",
+    "OnlineStore",
     "Ratio",
+    "RedisPublisher",
+    "RedisStreamSource",
+    "Registry",
+    "Source",
+    "StreamGap",
+    "StreamReport",
+    "Streaming",
+    "audit",
     "calendar",
     "count",
     "distance_km",
@@ -50,14 +75,18 @@ __all__ = [
     "last",
     "latest",
     "lay_out",
+    "log_reads",
     "max",
     "mean",
     "min",
+    "parity",
     "ratio",
     "share",
     "std",
+    "stream",
     "sum",
     "time_since",
     "training_frame",
     "values",
+    "why",
 ]

@@ -6,5 +6,7 @@ scoreboard    which faults the checks found, by fault and size
 damage        what each fault cost, found or missed
 lines         one quantity over days, with marks where something happened
 broken_days   a shop that breaks, day by day: checks that ring, true AUC, money lost
+leaks         which share of each feature is from the future, and the AUC that it bought
+parity        where online and offline features differ, by cause
 validity      how sales spread over items and hours, in a world and in real data
 """
