@@ -1,4 +1,4 @@
-"""`training_frame` against twenty lines of brute force, and the promises around it."""
+"""The promises of `training_frame`: rows, order, types, edges, and errors that say what to do."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from workbench import features
-from workbench.features import Feature, training_frame
+from workbench.features import training_frame
 
 START = datetime(2024, 3, 30, tzinfo=UTC)  # the last Sunday of March is near
 HOUR = timedelta(hours=1)
@@ -32,108 +30,6 @@ AGGREGATES = [
     features.time_since(of="payment", per="user"),
     features.time_since(of="payment", per="user", hours=3, lag_days=1 / 24, where="amount < 5"),
 ]
-
-
-def brute_force(feature: Feature, request: dict, events: list[dict]):
-    """The definition, word for word: one request, every event."""
-    if any(request[key] is None for key in feature.per):
-        return None
-    seen = [
-        event
-        for event in events
-        if all(event[key] == request[key] for key in feature.per)
-        and event["time"] < request["time"] - feature.lag
-        and event["known_at"] < request["time"]
-        and (
-            feature.window is None
-            or event["time"] >= request["time"] - feature.lag - feature.window
-        )
-    ]
-    amounts = [event["amount"] for event in seen if event["amount"] is not None]
-    if feature.where == "amount > 0":
-        amounts = [amount for amount in amounts if amount > 0]
-    if feature.where == "amount < 5":
-        seen = [event for event in seen if event["amount"] is not None and event["amount"] < 5]
-    match feature.aggregate:
-        case "count":
-            return len(seen)
-        case "sum":
-            return math.fsum(amounts)
-        case "mean":
-            return math.fsum(amounts) / len(amounts) if amounts else None
-        case "share":
-            return sum(amount > 0 for amount in amounts) / len(amounts) if amounts else None
-        case "distinct":
-            return len({event["device"] for event in seen} - {None})
-        case "time_since":
-            latest = max((event["time"] for event in seen), default=None)
-            return latest and (request["time"] - latest) / timedelta(days=1)
-
-
-whens = st.integers(0, 12).map(lambda n: START + n * HOUR / 2)
-events_strategy = st.lists(
-    st.fixed_dictionaries(
-        {
-            "user": st.one_of(st.none(), st.integers(1, 2)),
-            "device": st.one_of(st.none(), st.sampled_from(["a", "b", "c"])),
-            "amount": st.one_of(
-                st.none(), st.floats(-1e12, 1e12), st.sampled_from([0.1, 4.0, -0.1])
-            ),
-            "time": whens,
-            "late": st.sampled_from([timedelta(0), timedelta(0), HOUR, 5 * HOUR]),
-        }
-    ),
-    max_size=25,
-)
-requests_strategy = st.lists(
-    st.fixed_dictionaries(
-        {
-            "user": st.one_of(st.none(), st.integers(1, 3)),
-            "device": st.one_of(st.none(), st.sampled_from(["a", "b"])),
-            "time": whens,
-        }
-    ),
-    min_size=1,
-    max_size=12,
-)
-CLOCK = pl.Datetime("us", "UTC")
-EVENT = {
-    "user": pl.Int64,
-    "device": pl.String,
-    "amount": pl.Float64,
-    "time": CLOCK,
-    "known_at": CLOCK,
-}
-REQUEST = {"user": pl.Int64, "device": pl.String, "time": CLOCK}
-
-
-@settings(max_examples=60, deadline=None)
-@given(events=events_strategy, requests=requests_strategy)
-def test_every_aggregate_equals_brute_force(events, requests):
-    events = [{**event, "known_at": event["time"] + event["late"]} for event in events]
-    log = {"payment": pl.DataFrame(events, schema=EVENT)}
-    asked = pl.DataFrame(requests, schema=REQUEST)
-    frame = training_frame(asked, AGGREGATES, log)
-    assert frame.select(asked.columns).equals(asked)
-    total = math.fsum(abs(event["amount"] or 0.0) for event in events)
-    for feature in AGGREGATES:
-        for request, got in zip(requests, frame[feature.name], strict=True):
-            want = brute_force(feature, request, events)
-            if want is None or feature.aggregate in ("count", "distinct"):
-                assert got == want, feature.name
-            else:
-                assert got == pytest.approx(want, rel=1e-12, abs=1e-15 * total), feature.name
-
-
-@settings(max_examples=25, deadline=None)
-@given(events=events_strategy, requests=requests_strategy, cut=whens)
-def test_the_full_log_gives_what_was_known_at_the_time(events, requests, cut):
-    events = [{**event, "known_at": event["time"] + event["late"]} for event in events]
-    full = pl.DataFrame(events, schema=EVENT)
-    asked = pl.DataFrame(requests, schema=REQUEST).filter(pl.col("time") <= cut)
-    then = {"payment": full.filter(pl.col("known_at") < cut)}
-    now = training_frame(asked, AGGREGATES, {"payment": full})
-    assert now.equals(training_frame(asked, AGGREGATES, then))  # to the last bit
 
 
 def test_the_order_of_events_does_not_matter():
@@ -226,7 +122,7 @@ def test_narrow_ids_meet_wide_ones_but_numbers_never_meet_words():
         (lambda a, e: (a, e.drop("amount")), "have no column 'amount'"),
         (lambda a, e: (a.with_columns(pl.col("time").dt.replace_time_zone(None)), e), "tz="),
         (lambda a, e: (a.with_columns(mean_1d=1), e), "already have a column 'mean_1d'"),
-        (lambda a, e: (a, e.with_columns(amount=pl.lit(float("nan")))), "NaN or infinite"),
+        (lambda a, e: (a, e.with_columns(amount=pl.lit(float("inf")))), "has infinite values"),
         (lambda a, e: (a, e.with_columns(amount=pl.lit("9"))), "needs numbers or a condition"),
         (lambda a, e: ({"user": [1]}, e), "must be a Polars, pandas or Arrow table"),
     ],

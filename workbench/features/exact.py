@@ -1,71 +1,126 @@
-"""Sums that lose nothing, so that the difference of two prefix sums is as good as a sum.
+"""Sums of floats that are exact until the last step: one rounding, in any order.
 
-A window sum is one prefix sum minus another. In floating point that cancels: after a payment of
-1e15 the next window of small ones may read anything. Here every value is split into two integers,
+A window sum is kept by adding what begins and taking out what leaves. In floating point that
+cancels: after a payment of 1e15 the next window of small ones may read anything. Here a sum is one
+long integer, in words of 64 bits, two's complement, in units of the smallest bit that any value
+has: adding and taking out are exact, and only the way back to one float rounds, to the nearest.
+So the answer is that of `math.fsum`, whatever came and went before (Kulisch 1971, "An axiomatic
+approach to rounded computations"; Neal 2015, "Fast exact summation using small and large
+superaccumulators").
 
-    value = high * 2**p  +  low * 2**q          p, q set by the largest value and how many there are
-
-and integers add exactly, in any order and on any number of threads. Only the way back to one
-float rounds.
+For numba; imported by the kernels alone.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 
 import numpy as np
+from numba import njit
 
-__all__ = ["ExactValues"]
+__all__ = ["add_exactly", "exact_layout", "rounded"]
 
-_BITS = 62  # a sum of n integers below 2**(62 - bits of n) stays inside int64
+_MANTISSA = np.uint64((1 << 52) - 1)
+_HIDDEN = np.uint64(1 << 52)
+_ONE, _64 = np.uint64(1), np.uint64(64)
 
 
-@dataclass(frozen=True)
-class ExactValues:
-    """Finite floats as pairs of integers that add without rounding; made by `ExactValues.of`.
+def exact_layout(bits: np.ndarray, values: int) -> tuple[int, int]:
+    """(lowest exponent, words) in which so many of these floats, given as bits, add exactly.
 
-    Notes
-    -----
-    |error of a sum| < 1 unit in the last place of the sum + m * 2**(e - 124) * 4 n**2, with m
-    addends out of n values, all below 2**e. For a million values the second term is m * 2**-82 of
-    the largest, and zero for all values above 2**-29 of the largest: those are split exactly.
-
-    Examples
-    --------
-    >>> values = ExactValues.of(np.array([1e15, 0.1, 0.2, -1e15]))
-    >>> high, low = values.prefix()
-    >>> values.to_float(high[3] - high[1], low[3] - low[1]).round(6).tolist()     # 0.1 + 0.2
-    0.3
+    >>> exact_layout(np.array([1.0, 1e15]).view(np.int64), 2)
+    (1023, 2)
     """
+    lowest, highest = _exponents(bits)
+    span = max(highest - lowest, 0) + 53 + int(values).bit_length() + 1
+    return int(lowest), max(2, -(-span // 64))
 
-    high: np.ndarray
-    low: np.ndarray
-    high_exponent: int
-    low_exponent: int
 
-    @classmethod
-    def of(cls, values: np.ndarray) -> ExactValues:
-        """Split `values`, shape (n,), all finite."""
-        largest = float(np.abs(values).max(initial=0.0))
-        count_bits = len(values).bit_length()
-        high_exponent = int(np.frexp(largest)[1]) + count_bits - _BITS
-        low_exponent = high_exponent + count_bits - _BITS
-        high = np.rint(np.ldexp(values, -high_exponent))
-        rest = values - np.ldexp(high, high_exponent)  # exact: Sterbenz 1974
-        low = np.rint(np.ldexp(rest, -low_exponent))
-        return cls(high.astype(np.int64), low.astype(np.int64), high_exponent, low_exponent)
+@njit(cache=True, nogil=True)
+def _exponents(bits):
+    lowest, highest = 2047, 1
+    for each in bits:
+        exponent = (each >> 52) & 0x7FF
+        if each << 1 != 0:
+            lowest = min(lowest, max(exponent, 1))
+            highest = max(highest, exponent)
+    return min(lowest, highest), highest
 
-    def prefix(self, order: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Prefix sums of both parts, in `order`; shape (n + 1,) each, the first is zero."""
-        parts = (self.high, self.low) if order is None else (self.high[order], self.low[order])
-        return tuple(np.concatenate([[0], np.cumsum(part)]) for part in parts)
 
-    def to_float(self, high: np.ndarray, low: np.ndarray) -> np.ndarray:
-        """Back to floats, small parts first, so that only the last addition rounds visibly."""
-        places = self.high_exponent - self.low_exponent
-        carry = (low + (1 << (places - 1))) >> places
-        high, low = high + carry, low - (carry << places)
-        nearest = high.astype(float)
-        rest = np.ldexp((high - nearest.astype(np.int64)).astype(float), self.high_exponent)
-        rest += np.ldexp(low.astype(float), self.low_exponent)
-        return np.ldexp(nearest, self.high_exponent) + rest
+@njit(cache=True, nogil=True)
+def add_exactly(state, bits, lowest, away):
+    """Add the float with these bits to the long integer, or take it away."""
+    exponent = (bits >> 52) & 0x7FF
+    mantissa = np.uint64(bits) & _MANTISSA
+    if exponent > 0:
+        mantissa |= _HIDDEN
+    if mantissa == 0:
+        return
+    position = max(exponent, 1) - lowest
+    word, shift = position >> 6, np.uint64(position & 63)
+    low = mantissa << shift
+    high = mantissa >> (_64 - shift) if shift else np.uint64(0)
+    if (bits < 0) == away:
+        state[word] += low
+        carry = state[word] < low
+        word += 1
+        while word < len(state) and (high or carry):
+            before = state[word]
+            state[word] += high + np.uint64(carry)
+            carry = state[word] < before or (carry and state[word] == before)
+            high = np.uint64(0)
+            word += 1
+    else:
+        borrow = state[word] < low
+        state[word] -= low
+        word += 1
+        while word < len(state) and (high or borrow):
+            before = state[word]
+            state[word] -= high + np.uint64(borrow)
+            borrow = state[word] > before or (borrow and state[word] == before)
+            high = np.uint64(0)
+            word += 1
+
+
+@njit(cache=True, nogil=True)
+def rounded(state, lowest):
+    """The float nearest to the long integer, ties to even."""
+    first = 0
+    while first < len(state) and state[first] == 0:
+        first += 1
+    if first == len(state):
+        return 0.0
+    negative = state[-1] >> np.uint64(63) == 1
+    top = len(state) - 1
+    while _magnitude(state, top, first, negative) == 0:
+        top -= 1
+    high = _magnitude(state, top, first, negative)
+    low = _magnitude(state, top - 1, first, negative) if top else np.uint64(0)
+    left = _leading_zeros(high)
+    lead = (high << left) | (low >> (_64 - left)) if left else high
+    rest = low << left != 0 or first < top - 1
+    mantissa, tail = lead >> np.uint64(11), lead & np.uint64(0x7FF)
+    if tail > 0x400 or (tail == 0x400 and (rest or mantissa & _ONE)):
+        mantissa += _ONE
+    value = math.ldexp(float(mantissa), 64 * top - np.int64(left) + 11 + lowest - 1075)
+    return -value if negative else value
+
+
+@njit(cache=True, nogil=True)
+def _magnitude(state, i, first, negative):
+    """Word i of the absolute value; `first` is the lowest word that is not zero."""
+    if not negative:
+        return state[i]
+    if i < first:
+        return np.uint64(0)
+    return ~state[i] + np.uint64(i == first)
+
+
+@njit(cache=True, nogil=True)
+def _leading_zeros(word):
+    zeros = np.uint64(0)
+    for step in (32, 16, 8, 4, 2, 1):
+        if word >> np.uint64(64 - step) == 0:
+            word <<= np.uint64(step)
+            zeros += np.uint64(step)
+    return zeros

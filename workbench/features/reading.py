@@ -5,25 +5,27 @@ Everything inside works on Polars columns with UTC microsecond clocks and plain 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 
 import polars as pl
 
 from workbench.features.definition import Feature
 from workbench.tables import one_frame
 
-__all__ = ["attach", "check_names", "read_events", "read_requests", "scan_kind"]
+__all__ = ["ORDERED", "attach", "check_names", "read_events", "read_requests", "scan_kind"]
 
+ORDERED = ("latest", "last", "values")  # where two events of one time need an order
 _CLOCK = pl.Datetime("us", "UTC")
 
 
-def read_requests(requests, keys: list[str]) -> pl.DataFrame:
-    """`time` and the keys as Polars columns, checked."""
+def read_requests(requests, keys: list[str], others: Sequence[str] = ()) -> pl.DataFrame:
+    """`time`, the keys and other columns as Polars columns, checked; NaN is null."""
     if not hasattr(requests, "columns") or isinstance(requests, pl.LazyFrame):
         raise ValueError(
             f"requests must be a Polars, pandas or Arrow table, got {type(requests).__name__}"
         )
-    asked = one_frame(requests, "the table of requests", ["time", *keys])
+    asked = one_frame(requests, "the table of requests", ["time", *keys, *others])
     _check_clock(asked.schema["time"], "time", "requests")
     if asked["time"].null_count():
         raise ValueError(f"time of requests is null in {asked['time'].null_count()} rows")
@@ -32,32 +34,34 @@ def read_requests(requests, keys: list[str]) -> pl.DataFrame:
             raise ValueError(
                 f"{key} of requests goes beyond 2**63 - 1, where ids end: make it text"
             )
-    return asked.with_columns(_utc("time"), *_plain_keys(asked.schema, keys))
+    asked = asked.with_columns(_utc("time"), *_plain_keys(asked.schema, keys))
+    return _without_nan(asked, others)
 
 
 def read_events(log, kind: str, features: list[Feature], asked: pl.DataFrame) -> pl.DataFrame:
-    """The events that any of these features could see at any of these requests."""
-    needed = sorted(frozenset().union(*(feature.columns for feature in features)))
-    last = asked["time"].max()
-    first = None
-    if last is not None and all(feature.window is not None for feature in features):
-        reach = max(feature.window + feature.lag for feature in features)
-        first = asked["time"].min() - reach
+    """The events that any of these features could see at any of these requests; NaN is null.
+
+    `event`, if there is one, comes along where it may decide between two events of one time.
+    """
+    needed = frozenset().union(*(feature.columns for feature in features))
+    first, last = _reach(features, asked)
     lazy = scan_kind(log, kind, first, last)
     schema = lazy.collect_schema()
-    columns = ["time", "known_at", *(name for name in needed if name not in ("time", "known_at"))]
+    columns = ["time", "known_at", *sorted(needed - {"time", "known_at"})]
     if not set(columns) <= set(schema) and lazy.head(1).collect().is_empty():
         return pl.DataFrame(schema={"time": _CLOCK, "known_at": _CLOCK})
     _need(columns, schema.names(), f"events of kind {kind!r}")
     for clock in ("time", "known_at"):
         _check_clock(schema[clock], clock, f"events of kind {kind!r}")
-    keys = {key for feature in features for key in feature.per}
+    if "event" in schema and any(feature.aggregate in ORDERED for feature in features):
+        columns += {"event"} - needed
+    keys = sorted({key for feature in features for key in feature.per})
     if last is not None:
         lazy = lazy.filter(pl.col("known_at") < last)
-    plain = _plain_keys(schema, sorted(keys))
+    plain = _plain_keys(schema, [*keys, *({"event"} & set(columns) - set(keys))])
     lazy = lazy.select(columns).with_columns(_utc("time"), _utc("known_at"), *plain)
-    events = lazy.collect()
-    for key in sorted(keys) if len(events) else ():
+    events = _without_nan(lazy.collect(), needed - set(keys))
+    for key in keys if len(events) else ():
         if asked.schema[key] not in (events.schema[key], pl.Null):
             raise ValueError(
                 f"{key} is {asked.schema[key]} in the requests and {events.schema[key]} in "
@@ -105,6 +109,20 @@ def attach(requests, columns: dict[str, pl.Series]):
     for name, new in columns.items():
         requests = requests.append_column(name, new.to_arrow())
     return requests
+
+
+def _reach(features: list[Feature], asked: pl.DataFrame):
+    """The span of time that any of the requests can see; None is no bound."""
+    last = asked["time"].max()
+    if last is None or any(feature.window is None for feature in features):
+        return None, last
+    zero = timedelta(0)
+    return asked["time"].min() - max(f.window + f.lag + (f.step or zero) for f in features), last
+
+
+def _without_nan(table: pl.DataFrame, columns: Iterable[str]) -> pl.DataFrame:
+    floats = [name for name in columns if table.schema[name].is_float()]
+    return table.with_columns(pl.col(name).fill_nan(None) for name in floats)
 
 
 def _plain_keys(schema, keys: list[str]) -> list[pl.Expr]:
