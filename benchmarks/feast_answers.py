@@ -1,11 +1,11 @@
 """What Feast answers to a small history, run by the Python of the peers' environment.
 
-    python feast_answers.py FOLDER host:port    reads events.parquet and requests.parquet in FOLDER,
-                                                writes answers.json
+python feast_answers.py FOLDER host:port    reads events.parquet and requests.parquet in FOLDER,
+                                            writes answers.json
 
-    offline   dask, duckdb; with and without Feast's second clock   {request's row: [values]}
-    online    sqlite, redis; with and without time-to-live          {user: [values]}
-              written row by row in the order of `known_at`, read now, years after the history
+offline   dask, duckdb; with and without Feast's second clock   {request's row: [values]}
+online    sqlite, redis; with and without time-to-live          {user: [values]}
+          written row by row in the order of `known_at`, read now, years after the history
 """
 
 import json
@@ -29,12 +29,12 @@ def main(folder: Path, address: str) -> None:
         answers = {
             "versions": {name: version(name) for name in PACKAGES},
             "offline": {
-                f"{name}{', known' if known else ''}": offline(scratch, name, events, requests, known)
+                f"{name}{', known' * known}": offline(scratch, name, events, requests, known)
                 for name in ("dask", "duckdb")
                 for known in (False, True)
             },
             "online": {
-                f"{name}{', ttl' if ttl else ''}": written(scratch, name, address, events, ttl)
+                f"{name}{', ttl' * (ttl > 0)}": written(scratch, name, address, events, ttl)
                 for name in ("sqlite", "redis")
                 for ttl in (0, TTL_DAYS)
             },

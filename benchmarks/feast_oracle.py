@@ -26,7 +26,7 @@ __all__ = ["CASES", "RECORD", "answers", "history"]
 RECORD = Path(__file__).resolve().parent.parent / "tests" / "features" / "feast_oracle.json"
 SCRIPT = Path(__file__).with_name("feast_answers.py")
 NOON = datetime(2024, 5, 20, 12, tzinfo=UTC)
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+NOW, MINUTE, HOUR, DAY = (timedelta(minutes=m) for m in (0, 1, 60, 1440))
 CASES = {  # user -> what happened to it: (time, known_at, amount, place)
     1: ("plain", [(-2 * DAY, -2 * DAY, 1.0, "a"), (-DAY, -DAY, 2.0, "b")]),
     2: ("older than the time-to-live", [(-8 * DAY, -8 * DAY, 3.0, "a")]),
@@ -35,7 +35,7 @@ CASES = {  # user -> what happened to it: (time, known_at, amount, place)
     5: ("one time, known at once", [(-DAY, -DAY, 7.0, "a"), (-DAY, -DAY, 8.0, "b")]),
     6: ("asked twice at one time", [(-DAY, -DAY, 9.0, "a")]),
     7: ("known after the request", [(-2 * DAY, -2 * DAY, 10.0, "a"), (-DAY, HOUR, 11.0, "b")]),
-    8: ("at the very time of the request", [(-DAY, -DAY, 12.0, "a"), (0 * DAY, 0 * DAY, 13.0, "b")]),
+    8: ("at the very time of the request", [(-DAY, -DAY, 12.0, "a"), (NOW, NOW, 13.0, "b")]),
     9: ("the newer one is null", [(-2 * DAY, -2 * DAY, 14.0, "a"), (-DAY, -DAY, None, None)]),
     10: ("nothing yet", [(DAY, DAY, 15.0, "a")]),
     11: ("nothing ever", []),
@@ -53,13 +53,13 @@ def history(seed: int = 7) -> tuple[pl.DataFrame, pl.DataFrame]:
     ]
     asked = [{"user": user, "time": NOON} for user in [*CASES, 6]]
     minutes = rng.permutation(30 * 24 * 60)
-    for user, minute in zip(rng.integers(100, 120, 200), minutes[:200], strict=True):
-        time = NOON - 30 * DAY + int(minute) * timedelta(minutes=1)
+    moments = [NOON - 30 * DAY + int(minute) * MINUTE for minute in minutes]
+    for user, time in zip(rng.integers(100, 120, 200), moments[:200], strict=True):
         amount = None if rng.random() < 0.1 else round(float(rng.normal(20, 30)), 2)
-        place = str(rng.choice(["a", "b", "c"]))
-        happened.append({"user": int(user), "time": time, "known_at": time} | {"amount": amount, "place": place})
-    for user, minute in zip(rng.integers(100, 125, 150), minutes[200:350], strict=True):
-        asked.append({"user": int(user), "time": NOON - 30 * DAY + int(minute) * timedelta(minutes=1)})
+        words = {"amount": amount, "place": str(rng.choice(["a", "b", "c"]))}
+        happened.append({"user": int(user), "time": time, "known_at": time, **words})
+    for user, time in zip(rng.integers(100, 125, 150), moments[200:350], strict=True):
+        asked.append({"user": int(user), "time": time})
     clocks = {name: pl.Datetime("us", "UTC") for name in ("time", "known_at")}
     events = pl.DataFrame(happened, schema_overrides=clocks, infer_schema_length=None)
     events = events.with_columns(event=pl.int_range(len(happened), 0, -1))  # the first wins a tie
@@ -83,6 +83,6 @@ def answers(events: pl.DataFrame, requests: pl.DataFrame) -> dict:
 
 
 if __name__ == "__main__":
-    text = json.dumps(answers(*history()), indent=None, separators=(",", ":"), ensure_ascii=False)
-    RECORD.write_text(text.replace('"online"', '\n"online"').replace("],", "],\n") + "\n")
+    text = json.dumps(answers(*history()), separators=(",", ":"), ensure_ascii=False)
+    RECORD.write_text(text.replace("},", "},\n") + "\n", encoding="utf-8")
     print(f"wrote {RECORD.name}")
