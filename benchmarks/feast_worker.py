@@ -1,11 +1,11 @@
 """Feast at work, run by the Python of the peers' environment: one JSON line in, one out.
 
-    {"do": "open", "folder": …, "offline": …, "online": …, "events": …, "columns": […], "ttl_days": …}
-    {"do": "load", "requests": …}         the requests as a pandas frame, in memory
-    {"do": "join"}                        ─► rows: how many came back
-    {"do": "write"}                       all events, which are one a user, to the online store
-    {"do": "read", "users": [[…], …]}     ─► seconds: of each read, the answer as a dict
-    {"do": "push", "rows": …}             the first so many events, as a stream would bring them
+    open, folder, offline, online, events, columns, ttl_days
+    load, requests         the requests as a pandas frame, in memory
+    join                   ─► rows: how many came back
+    write                  all events to the online store
+    read, users            ─► seconds: of one read for each list of users, with the answer as a dict
+    push, rows             ─► seconds: the first so many events, as a stream would bring them
 
 It takes the time itself where one call is short.
 """
@@ -24,6 +24,7 @@ class Work:
     """What has been opened and loaded."""
 
     def open(self, folder, offline, online, events, columns, ttl_days):
+        """A store and a view over a file."""
         self.feast = store(Path(folder), offline=offline, online=online)
         kinds = dict.fromkeys(columns, "Float64")
         self.references = applied(self.feast, Path(events), kinds, ttl_days)
@@ -31,18 +32,22 @@ class Work:
         return {}
 
     def load(self, requests):
+        """What will be joined."""
         self.requests = pd.read_parquet(requests)
         return {"rows": len(self.requests)}
 
     def join(self):
+        """Point in time."""
         return {"rows": len(historical(self.feast, self.requests, self.references))}
 
     def write(self):
+        """All there is, up to now."""
         first, now = datetime(2000, 1, 1, tzinfo=UTC), datetime.now(UTC)
         self.feast.materialize(first, now)
         return {}
 
     def read(self, users):
+        """As a dict, each."""
         seconds = []
         for some in users:
             start = perf_counter()
@@ -51,6 +56,7 @@ class Work:
         return {"seconds": seconds}
 
     def push(self, rows):
+        """The first rows of the file, straight into the online store."""
         frame = pd.read_parquet(self.events).head(rows)
         start = perf_counter()
         self.feast.write_to_online_store("payment", frame)
@@ -59,7 +65,7 @@ class Work:
 
 def main() -> None:
     work, answers = Work(), sys.stdout
-    sys.stdout = sys.stderr  # Feast talks while it materialises
+    sys.stdout = sys.stderr  # Feast talks
     for line in sys.stdin:
         order = json.loads(line)
         answers.write(json.dumps(getattr(work, order.pop("do"))(**order)) + "\n")

@@ -1,9 +1,9 @@
 """Point-in-time joins: ten million events, a million requests, five values that live a month.
 
-All frames lie in memory, in no order; sorting counts. The peer is Polars' `join_asof`, which has one
-clock, keeps ties as they fall and returns the rows in its own order: its sorts are the two that it
-needs. Feast reads its events from a Parquet file, the only way it has. The limit is a merge with two
-pointers in numba, see `features_limits`.
+All frames lie in memory, in no order; sorting counts. The peer is Polars' `join_asof`, which has
+one clock, keeps ties as they fall and returns the rows in its own order: its sorts are the two that
+it needs. Feast reads its events from a Parquet file, the only way it has. The limit is a merge with
+two pointers in numba, see `features_limits`.
 """
 
 from __future__ import annotations
