@@ -115,19 +115,13 @@ def expected(feature, request: dict, events: list[dict]):
     return brute_force(feature, request, plain, value=value, **holds)
 
 
-def assert_same(feature, got, want, total: float) -> None:
-    """Exactly, but for sums, which are within a rounding of the greatest amount."""
+def assert_same(feature, got, want) -> None:
+    """Exactly, but for what is rounded: that to the last bits."""
     got = got.to_list() if isinstance(got, pl.Series) else got
-    if feature.aggregate in ("sum", "mean") and want is not None:
-        assert got == pytest.approx(want, rel=1e-15), (feature.name, got, want)
-    elif feature.aggregate == "std" and want is not None:
-        assert got == pytest.approx(want, rel=1e-9, abs=1e-9 * total), (feature.name, got, want)
+    if feature.aggregate in ("sum", "mean", "std") and want is not None:
+        assert got == pytest.approx(want, rel=5e-16, abs=0), (feature.name, got, want)
     else:
         assert got == want, (feature.name, got, want)
-
-
-def total_of(events: list[dict]) -> float:
-    return math.fsum(abs(_number(event["amount"]) or 0.0) for event in events)
 
 
 def _number(value):

@@ -18,7 +18,7 @@ import math
 import numpy as np
 from numba import njit
 
-__all__ = ["add_exactly", "exact_layout", "rounded"]
+__all__ = ["add_exactly", "exact_layout", "nearest", "rounded"]
 
 _MANTISSA = np.uint64((1 << 52) - 1)
 _HIDDEN = np.uint64(1 << 52)
@@ -85,11 +85,18 @@ def add_exactly(state, bits, lowest, away):
 @njit(cache=True, nogil=True)
 def rounded(state, lowest):
     """The float nearest to the long integer, ties to even."""
+    mantissa, exponent = nearest(state)
+    return math.ldexp(mantissa, exponent + lowest - 1075)
+
+
+@njit(cache=True, nogil=True)
+def nearest(state):
+    """The long integer to 53 bits, ties to even, as (mantissa, exponent of two)."""
     first = 0
     while first < len(state) and state[first] == 0:
         first += 1
     if first == len(state):
-        return 0.0
+        return 0.0, 0
     negative = state[-1] >> np.uint64(63) == 1
     top = len(state) - 1
     while _magnitude(state, top, first, negative) == 0:
@@ -102,8 +109,8 @@ def rounded(state, lowest):
     mantissa, tail = lead >> np.uint64(11), lead & np.uint64(0x7FF)
     if tail > 0x400 or (tail == 0x400 and (rest or mantissa & _ONE)):
         mantissa += _ONE
-    value = math.ldexp(float(mantissa), 64 * top - np.int64(left) + 11 + lowest - 1075)
-    return -value if negative else value
+    value = float(mantissa)
+    return -value if negative else value, 64 * top - np.int64(left) + 11
 
 
 @njit(cache=True, nogil=True)

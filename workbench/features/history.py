@@ -13,10 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
 
 import numpy as np
-import polars as pl
 
 from workbench.features.definition import Feature
 from workbench.features.threads import on_threads, split_by_work
@@ -82,15 +80,6 @@ class Asked:
         )
         on_threads(scatter, split_by_work(len(self.rows)), self.rows, values, out)
         return out
-
-    @cached_property
-    def keyless(self) -> pl.Series | None:
-        """True for requests whose key is null; None if there is none."""
-        if len(self.rows) == self.requests:
-            return None
-        keyless = np.ones(self.requests, np.bool_)
-        keyless[self.rows] = False
-        return pl.Series(keyless)
 
 
 class History:
@@ -171,10 +160,13 @@ class History:
 
     def spreads(self, seen: Seen, values, valid) -> np.ndarray:
         """Standard deviation of the values seen, with n - 1; NaN for fewer than two."""
-        from workbench.features.kernels_tree import spreads
+        from workbench.features.exact import exact_layout
+        from workbench.features.kernels_spread import running_spreads
 
+        bits = values.view(np.int64)
+        layout = exact_layout(bits, len(bits))
         out = np.empty(len(self.asked_time))
-        self._run(spreads, *self._chained(seen), values, valid, out)
+        self._run(running_spreads, *self._moving(seen), bits, valid, *layout, out)
         return out
 
     def latest(self, seen: Seen) -> np.ndarray:
