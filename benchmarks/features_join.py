@@ -11,6 +11,7 @@ from __future__ import annotations
 import tempfile
 from functools import partial
 
+import numpy as np
 import polars as pl
 
 from benchmarks.feast_peer import feast
@@ -101,10 +102,10 @@ def from_layout(asked, happened, work: str, **word) -> Row:
 
     users = int(happened["user"].max()) + 1
     sorted_events = happened.sort("user", "time")
-    ends = sorted_events["user"].search_sorted(range(users + 1)).cast(pl.Int64).to_numpy()
+    ends = np.searchsorted(sorted_events["user"].to_numpy(), np.arange(users + 1))
     lying = (ends, *arrays(sorted_events)[1:])
     with tempfile.TemporaryDirectory(prefix="workbench-bench-") as folder:
-        layout = features.lay_out({"event": happened}, ["event"], "user", f"{folder}/layout")
+        layout = features.lay_out({"event": happened}, "event", "user", folder)
         check_equal(features.training_frame(asked, latest(), layout), as_of(asked, happened))
         return measure(
             AREA,
