@@ -8,7 +8,8 @@ value computes training rows today and serving rows later, so the two cannot dri
     log ───────┘      only events that had happened *and* were known before each request
 
 `definition` says what a feature is and what it sees, `aggregates` which there are, `composed` how
-they combine; `offline` computes them from the log, `lookup` does the same for a policy.
+they combine; `offline` computes them from the log, `lookup` does the same for a policy; `streaming`
+keeps a store fresh, event by event, from one of the `sources`.
 """
 
 from workbench.features.aggregates import (
@@ -34,14 +35,27 @@ from workbench.features.definition import Feature
 from workbench.features.layout import Layout, lay_out
 from workbench.features.lookup import LogLookup
 from workbench.features.offline import training_frame
+from workbench.features.redis_entries import RedisPublisher
+from workbench.features.redis_source import RedisStreamSource, StreamGap
+from workbench.features.sources import Batch, JournalSource, Source
+from workbench.features.stream_report import StreamReport
+from workbench.features.streaming import Streaming, stream
 
 __all__ = [
+    "Batch",
     "Calendar",
     "Feature",
     "Formula",
+    "JournalSource",
     "Layout",
     "LogLookup",
     "Ratio",
+    "RedisPublisher",
+    "RedisStreamSource",
+    "Source",
+    "StreamGap",
+    "StreamReport",
+    "Streaming",
     "calendar",
     "count",
     "distance_km",
@@ -56,6 +70,7 @@ __all__ = [
     "ratio",
     "share",
     "std",
+    "stream",
     "sum",
     "time_since",
     "training_frame",

@@ -18,7 +18,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["DamagedJournal", "Frame", "frame", "read_segment", "salvage", "sync_folder"]
+__all__ = [
+    "DamagedJournal",
+    "Frame",
+    "frame",
+    "read_segment",
+    "salvage",
+    "sync_folder",
+    "whole_frames",
+]
 
 MAGIC = b"WBJ"
 HEADER, ROWS, TABLE, MARK = b"h", b"r", b"t", b"m"  # MARK is empty: the end of a closed segment
@@ -52,6 +60,13 @@ def frame(type: bytes, payload: bytes, *, events: int = 0, synced: int = 0) -> b
     return fixed + _CRC.pack(zlib.crc32(payload, zlib.crc32(fixed))) + payload
 
 
+def whole_frames(data: bytes, at: int) -> Iterator[Frame]:
+    """Whole frames from `at` on, up to the first that does not read."""
+    while (found := _frame_at(data, at)) is not None:
+        yield found
+        at = found.end
+
+
 def read_segment(path: Path, *, sealed: bool) -> tuple[list[Frame], int]:
     """The frames of a file and where they end, in bytes; what follows is a torn tail.
 
@@ -68,7 +83,7 @@ def read_segment(path: Path, *, sealed: bool) -> tuple[list[Frame], int]:
         If synced bytes do not read: names the file, the offset and what is left.
     """
     data = path.read_bytes()
-    frames = list(_frames(data, 0))
+    frames = list(whole_frames(data, 0))
     end = frames[-1].end if frames else 0
     later = list(_later_frames(data, end)) if end < len(data) else []
     promised = len(data) if sealed else max((frame.synced for frame in later), default=0)
@@ -89,7 +104,7 @@ def read_segment(path: Path, *, sealed: bool) -> tuple[list[Frame], int]:
 def salvage(path: Path) -> None:
     """Put the file aside as `*.damaged` and write what still reads in its place."""
     data = path.read_bytes()
-    kept = list(_frames(data, 0))
+    kept = list(whole_frames(data, 0))
     kept += _later_frames(data, kept[-1].end if kept else 0)
     clean = b"".join(
         frame(old.type, old.payload, events=old.events) for old in kept if old.type != MARK
@@ -113,13 +128,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _frames(data: bytes, at: int) -> Iterator[Frame]:
-    """Whole frames from `at` on, up to the first that does not read."""
-    while (found := _frame_at(data, at)) is not None:
-        yield found
-        at = found.end
 
 
 def _frame_at(data: bytes, at: int) -> Frame | None:

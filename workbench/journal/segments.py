@@ -3,6 +3,7 @@
     0000000006.journal   closed: waits to be drained
     0000000007.journal   open: appended to, always the highest number
     journal.lock         locked by the process that has the journal
+    *.kept, readers/     for those who read along: see `kept`
 
 A segment is closed by a MARK that is on the disk before the next segment exists.
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from workbench.journal import frames
 from workbench.journal.frames import frame, read_segment
+from workbench.journal.kept import Synced, let_go
 
 __all__ = ["Segments"]
 
@@ -64,6 +66,7 @@ class Segments:
                 str(self.file(self._active)),
             ) from error
         self._end += len(data)
+        self._synced.tell(self._active, self._end)
         self.waiting[self._active] += sum(events for _type, _payload, events in records)
 
     @property
@@ -87,8 +90,8 @@ class Segments:
         return found
 
     def delete(self, number: int) -> None:
-        """Remove a closed segment for good."""
-        self.file(number).unlink()
+        """Remove a closed segment for good, as soon as no reader needs it."""
+        let_go(self.path, number)
         frames.sync_folder(self.path)
         self.waiting.pop(number)
 
@@ -101,6 +104,7 @@ class Segments:
         if self.waiting[self._active]:
             with suppress(OSError):  # a full disk: all events are safe without the mark
                 self.append([(frames.MARK, b"", 0)])
+        self._synced.close()
         os.close(self._file)
         os.close(self._lock)
 
@@ -124,6 +128,7 @@ class Segments:
             self.waiting[number] = sum(each.events for each in found)
             self.found += [each for each in found if each.events]
         self.id = self.id or f"{name}-{uuid.uuid4().hex}"
+        self._synced = Synced(self.path, write=True)
         last = numbers[-1] if numbers else 1
         if salvaged:
             self._begin(last + 1)
@@ -134,6 +139,7 @@ class Segments:
             self._file = os.open(self.file(last), os.O_RDWR | os.O_CLOEXEC)
             os.ftruncate(self._file, end)  # the torn tail
             os.fsync(self._file)
+            self._synced.tell(last, end)
 
     def _begin(self, number: int) -> None:
         header = frame(frames.HEADER, json.dumps({"journal": self.id, "format": 1}).encode())
@@ -149,6 +155,7 @@ class Segments:
         if hasattr(self, "_file"):
             os.close(self._file)
         self._active, self._file, self._end = number, file, len(header)
+        self._synced.tell(number, len(header))
         self.waiting[number] = 0
 
 
