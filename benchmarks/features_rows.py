@@ -1,8 +1,7 @@
-"""Rows of the area `features` for what is no call to be timed: latencies, memory, wrong rows."""
+"""Rows of the area `features` for what is no call to be timed: latencies, memory, right rows."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from statistics import median
 
@@ -24,15 +23,19 @@ def row(
 ) -> Row:
     """A row from rounds of {"ours", "peer", "limit"}: medians, and medians of ratios in a round.
 
-    Two zeros are equal: their ratio is 1.
+    Shares are rates, more is better, and are not rounded: all but one in a million is not all.
     """
-    rate = unit.endswith("/s")
+    share = unit.startswith("share")
+    rate = share or unit.endswith("/s")
     ratios = {
         f"ratio_to_{other}": median(_ratio(each["ours"], each[other], rate) for each in rounds)
         for other in ("peer", "limit")
     }
     figures = {name: median(each[name] for each in rounds) for name in ("ours", "peer", "limit")}
-    figures = {name: float(f"{value:.4g}") for name, value in (figures | ratios).items()}
+    figures = {
+        name: value if share else float(f"{value:.4g}")
+        for name, value in (figures | ratios).items()
+    }
     return Row(
         area=AREA,
         work=work,
@@ -51,7 +54,4 @@ def alternating(contenders: Mapping[str, Callable[[], float]], repeats: int) -> 
 
 
 def _ratio(ours: float, other: float, rate: bool) -> float:
-    if ours == other:
-        return 1.0
-    above, below = (other, ours) if rate else (ours, other)
-    return above / below if below else math.inf
+    return other / ours if rate else ours / other
