@@ -35,7 +35,8 @@ class RawLmdb:
     def write(self, rows: Iterable[tuple[int, bytes]]) -> None:
         """All in one transaction, in the order of keys."""
         with self._environment.begin(write=True) as transaction, transaction.cursor() as cursor:
-            cursor.putmulti(((self._key.pack(user), row) for user, row in rows), append=True)
+            pack = self._key.pack
+            cursor.putmulti(((pack(user), row) for user, row in rows), append=True)
 
     def start(self) -> None:
         """Open the one transaction that all reads share."""

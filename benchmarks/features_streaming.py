@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from io import BytesIO
@@ -45,12 +47,13 @@ def run(quick: bool = False) -> list[Row]:
     """Throughput three times, latency once."""
     events = 25_000 if quick else 500_000
     work = f"stream 10 windowed features, {events:,} payments, one core"
-    return [
-        throughput(f"{work}: frames, windows in steps", events, "frames", True, quick),
-        throughput(f"{work}: frames, exact windows", events, "frames", False, quick),
-        throughput(f"{work}: journal, windows in steps", events, "journal", True, quick),
-        latency(quick),
-    ]
+    with pushing(250 if quick else 5_000) as peer:
+        return [
+            throughput(f"{work}: frames, windows in steps", events, "frames", True, peer, quick),
+            throughput(f"{work}: frames, exact windows", events, "frames", False, peer, quick),
+            throughput(f"{work}: journal, windows in steps", events, "journal", True, peer, quick),
+            latency(quick),
+        ]
 
 
 def wanted(stepped: bool) -> list:
@@ -66,10 +69,10 @@ def wanted(stepped: bool) -> list:
     return [*made, features.max("amount", **word)]
 
 
-def throughput(work: str, events: int, source: str, stepped: bool, quick: bool) -> Row:
+def throughput(work: str, events: int, source: str, stepped: bool, peer, quick: bool) -> Row:
     contenders = {
         "ours": lambda: apart(partial(ours, events, source, stepped), threads=1),
-        "peer": partial(pushed, 250 if quick else 5_000),
+        "peer": peer,
         "limit": lambda: apart(partial(raw, events), threads=1),
     }
     return row(
@@ -127,12 +130,13 @@ def raw(events: int) -> float:
     return events / seconds
 
 
-def pushed(events: int) -> float:
-    """Rows a second through Feast, ten values each."""
+@contextmanager
+def pushing(events: int) -> Iterator[Callable[[], float]]:
+    """A function that pushes so many rows of ten values through Feast: rows a second."""
     paid = spending(events)
     values = {name: pl.Series(np.random.default_rng(1).normal(size=events)) for name in PUSHED}
     with feast(paid.drop("amount").with_columns(**values), PUSHED) as worker:
-        return events / worker("push", rows=events)["seconds"][0]
+        yield lambda: events / worker("push", rows=events)["seconds"][0]
 
 
 def batches(events: int) -> tuple[list[pl.DataFrame], list[pl.DataFrame]]:
