@@ -1,16 +1,19 @@
 """A program for `test_stream_kills`: consumers of one source, each killed by kill -9.
 
-    python stream_kills.py produce SOURCE FOLDER                 writes events until FOLDER/stop
-    python stream_kills.py consume SOURCE FOLDER STORE ROUNDS    forks and kills a consumer a round
+    python stream_kills.py produce SOURCE FOLDER           writes events until FOLDER/stop
+    python stream_kills.py warm SOURCE FOLDER              lists the kernels of a store
+    python stream_kills.py consume SOURCE FOLDER ROUNDS    forks and kills a consumer a round
 
-SOURCE is `journal` or a Redis address, STORE `recorder` or `online`. Event n is always the same,
-see `events`. The parent of the consumers never touches Polars' threads, so that forking it is
-safe. Prints JSON: how many were produced, or one line a round.
+SOURCE is `journal` or a Redis address. Event n is always the same, see `events`. The parent of the
+consumers never touches Polars' threads, so that forking it is safe. Prints JSON: how many were
+produced, or one line a round.
 """
 
 import contextlib
+import importlib
 import json
 import os
+import pickle
 import random
 import select
 import signal
@@ -19,9 +22,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import redis
 
-from tests.features.recorder import Recorder
 from workbench import features
 from workbench.events import EventLog
 from workbench.features import redis_group
@@ -87,29 +90,52 @@ def opened(source: str, folder: Path, consumer: str):
     return features.RedisStreamSource(source, "s0", consumer=consumer)
 
 
-def consume(source: str, folder: Path, kind: str, turn: int, pipe: int) -> None:
+def consume(source: str, folder: Path, turn: int, pipe: int) -> None:
     """Stream until killed, telling through a pipe that it began."""
-    store = store_of(kind, folder)
+    store = store_of(folder)
     stream = opened(source, folder, "b" if turn % 5 == 0 else "a")
     os.write(pipe, b"o\n")
     features.stream(stream, store, batch_ms=2)
 
 
-def store_of(kind: str, folder: Path):
+def store_of(folder: Path) -> features.OnlineStore:
     """The store that the consumers feed."""
-    if kind == "recorder":
-        return Recorder(folder / "store.db")
     return features.OnlineStore(folder / "online", FEATURES)
 
 
-def one_round(source: str, folder: Path, kind: str, turn: int) -> dict:
+def warm(folder: Path) -> dict[str, list]:
+    """The signatures of all kernels that a store compiles, in a file."""
+    for numbers in (range(50), range(50, 100)):
+        store = features.OnlineStore(folder / "throwaway", FEATURES)
+        store.apply({"payment": pl.DataFrame(events(numbers))}, ("nowhere", "0"))
+        store.read_many({"user": [1, 2]}, at=START + timedelta(hours=1))
+        store.close()
+    kernels = {}
+    for name, module in [*sys.modules.items()]:
+        if name.startswith("workbench.features.kernels_"):
+            functions = {n: f for n, f in vars(module).items() if hasattr(f, "signatures")}
+            kernels[name] = {n: function.signatures for n, function in functions.items()}
+    (folder / "kernels").write_bytes(pickle.dumps(kernels))
+    return {name: len(functions) for name, functions in kernels.items()}
+
+
+def load_kernels(folder: Path) -> None:
+    """Have them ready before the forks: a consumer killed while Numba loads tells us nothing."""
+    for name, functions in pickle.loads((folder / "kernels").read_bytes()).items():
+        module = importlib.import_module(name)
+        for function, signatures in functions.items():
+            for signature in signatures:
+                getattr(module, function).compile(signature)
+
+
+def one_round(source: str, folder: Path, turn: int) -> dict:
     """Fork, wait until it has begun and then a random while, kill, and read what was told."""
     reader, writer = os.pipe()
     process = os.fork()
     if process == 0:
         os.close(reader)
         try:
-            consume(source, folder, kind, turn, writer)
+            consume(source, folder, turn, writer)
         except BaseException as error:
             os.write(writer, f"x {error!r}\n".encode())
         os._exit(1)
@@ -127,12 +153,16 @@ def one_round(source: str, folder: Path, kind: str, turn: int) -> dict:
     return {"round": turn, "told": told.decode().split("\n")[:-1]}
 
 
-def main(what: str, source: str, folder: Path, *more: str) -> None:
+def main(what: str, source: str, folder: Path, *rounds: str) -> None:
     if what == "produce":
         print(json.dumps(produce(source, folder)))
         return
-    for turn in range(int(more[1])):
-        print(json.dumps(one_round(source, folder, more[0], turn)), flush=True)
+    if what == "warm":
+        print(json.dumps(warm(folder)))
+        return
+    load_kernels(folder)
+    for turn in range(int(rounds[0])):
+        print(json.dumps(one_round(source, folder, turn)), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 import json
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from tests.features import stream_kills
-from tests.features.recorder import Recorder
 from workbench import features
 from workbench.events import EventLog
 
@@ -23,13 +24,14 @@ def run(what, source, folder, *more):
     return subprocess.Popen(command, env=path, stdout=subprocess.PIPE, text=True)
 
 
-def killed(source, folder, kind):
+def killed(source, folder):
     """How many events were produced, and what the rounds told."""
     if source == "journal":  # from now on drain keeps what the stream has not had
         (folder / "journal").mkdir()
         stream_kills.opened(source, folder, "a").close()
+    assert run("warm", source, folder).wait(120) == 0
     producer = run("produce", source, folder)
-    consumers = run("consume", source, folder, kind, str(ROUNDS))
+    consumers = run("consume", source, folder, str(ROUNDS))
     told = [json.loads(line) for line in consumers.communicate(timeout=120)[0].splitlines()]
     assert consumers.returncode == 0
     (folder / "stop").touch()
@@ -43,41 +45,43 @@ def check_rounds(rounds):
     assert sum(each["told"] == ["o"] for each in rounds) > ROUNDS * 0.8
 
 
-def test_from_the_journal_each_event_is_applied_once(tmp_path):
-    produced, rounds = killed("journal", tmp_path, "recorder")
-    check_rounds(rounds)
-    store = Recorder(tmp_path / "store.db")
-    assert store.commits > ROUNDS / 2  # the kills hit consumers at work
-    source = stream_kills.opened("journal", tmp_path, "a")
-    features.stream(source, store, until="caught up")
-    source.close()
-    assert store.events("payment") == [*range(produced)]
-    assert store.duplicates == 0
-    assert EventLog(tmp_path / "log").scan("payment").collect().height == produced
-
-
-def test_from_redis_each_event_is_applied_once(redis_address, tmp_path, monkeypatch):
-    produced, rounds = killed(redis_address, tmp_path, "recorder")
-    check_rounds(rounds)
-    store = Recorder(tmp_path / "store.db")
-    assert store.commits > ROUNDS / 2  # the kills hit consumers at work
-    source = stream_kills.opened(redis_address, tmp_path, "a")
-    monkeypatch.setattr(stream_kills.redis_group, "IDLE_SECONDS", 0.0)
-    features.stream(source, store, until="caught up")
-    source.close()
-    assert store.events("payment") == [*range(produced)]
-    left = source_pending(redis_address)
-    assert left == 0
-
-
-def source_pending(address):
-    import redis
-
-    with redis.Redis.from_url(address) as client:
-        return client.xpending("s0", "features")["pending"]
-
-
 @pytest.fixture(autouse=True)
 def the_shortest_wait(monkeypatch):
     """`stream_kills` shortens it for its own processes; here it is as it was."""
     monkeypatch.setattr(stream_kills.redis_group, "IDLE_SECONDS", 5.0)
+
+
+def test_a_store_fed_from_the_journal_has_the_features_of_training(tmp_path):
+    produced, rounds = killed("journal", tmp_path)
+    check_rounds(rounds)
+    check_values(tmp_path, "journal", produced, EventLog(tmp_path / "log"))
+
+
+def test_a_store_fed_from_redis_has_the_features_of_training(stream_address, tmp_path, monkeypatch):
+    produced, rounds = killed(stream_address, tmp_path)
+    check_rounds(rounds)
+    monkeypatch.setattr(stream_kills.redis_group, "IDLE_SECONDS", 0.0)
+    log = {"payment": pl.DataFrame(stream_kills.events(range(produced)))}
+    check_values(tmp_path, stream_address, produced, log)
+
+
+def check_values(folder, source, produced, log):
+    """Catch up, then compare every value with training."""
+    store = stream_kills.store_of(folder)
+    assert store.status()["commits"] > ROUNDS / 2  # the kills hit consumers at work
+    rest = stream_kills.opened(source, folder, "a")
+    features.stream(rest, store, until="caught up")
+    rest.close()
+    at = stream_kills.START + timedelta(milliseconds=10 * produced)
+    users = [*range(17)]
+    trained = features.training_frame(
+        pl.DataFrame({"user": users, "time": at}), stream_kills.FEATURES, log
+    )
+    online = store.read_many({"user": users}, at=at)
+    counts = online[stream_kills.FEATURES[0].name]
+    assert counts.sum() == produced
+    for feature in stream_kills.FEATURES:
+        got, want = online[feature.name].to_list(), trained[feature.name].to_list()
+        exact = feature.aggregate not in ("sum", "mean", "std")
+        assert got == (want if exact else pytest.approx(want, rel=1e-9)), feature.name
+    store.close()

@@ -35,6 +35,7 @@ from workbench.features.definition import Feature
 from workbench.features.layout import Layout, lay_out
 from workbench.features.lookup import LogLookup
 from workbench.features.offline import training_frame
+from workbench.features.online import OnlineStore
 from workbench.features.redis_entries import RedisPublisher
 from workbench.features.redis_source import RedisStreamSource, StreamGap
 from workbench.features.sources import Batch, JournalSource, Source
@@ -49,6 +50,7 @@ __all__ = [
     "JournalSource",
     "Layout",
     "LogLookup",
+    "OnlineStore",
     "Ratio",
     "RedisPublisher",
     "RedisStreamSource",

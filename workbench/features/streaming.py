@@ -48,7 +48,7 @@ def stream(
     source: Source,
     store: Sink,
     *,
-    batch_ms: float = 50.0,
+    batch_ms: float = 20.0,
     until: datetime | str | None = None,
     progress: bool = False,
 ) -> StreamReport:
@@ -60,7 +60,7 @@ def stream(
         For example `JournalSource(path)`.
     store : OnlineStore
         What `features.OnlineStore` opens; anything with `apply` and `position`.
-    batch_ms : float, default 50
+    batch_ms : float, default 20
         Events wait at most so long for their batch; a batch that is full does not wait. The first
         event after a silence is taken at once.
     until : datetime or "caught up", optional
@@ -76,8 +76,9 @@ def stream(
     Raises
     ------
     ValueError
-        If the source has lost what it should give, or the store refuses a batch; the store stands
-        at the last commit.
+        If the source has lost what it should give, or the store refuses a batch (a column has
+        another type than before: the source's `contracts` can say which it must have, and sort
+        out the others). The store stands at the last commit.
     """
     if batch_ms <= 0:
         raise ValueError(f"batch_ms must be positive, got {batch_ms}")
@@ -105,9 +106,25 @@ class Streaming:
     ----------
     report : StreamReport
         What has been done so far.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from datetime import UTC
+    >>> from workbench import features, journal
+    >>> clicks = features.count("click", per="user", name="clicks")
+    >>> store = features.OnlineStore(tempfile.mkdtemp(), clicks)
+    >>> with journal.Journal(tempfile.mkdtemp()) as written:
+    ...     with features.Streaming(features.JournalSource(written.path), store) as running:
+    ...         _ = written.write("click", user=42, item=7)
+    ...         written.sync()
+    ...         _ = running.catch_up()        # all that was on the disk is readable now
+    ...         store.read({"user": 42}, at=datetime.now(UTC))
+    {'clicks': 1}
+    >>> store.close()
     """
 
-    def __init__(self, source: Source, store: Sink, *, batch_ms: float = 50.0) -> None:
+    def __init__(self, source: Source, store: Sink, *, batch_ms: float = 20.0) -> None:
         if batch_ms <= 0:
             raise ValueError(f"batch_ms must be positive, got {batch_ms}")
         self.report = StreamReport()
