@@ -60,8 +60,8 @@ class Asked:
         self.entities = entities
         self.requests = len(code)
         self.bounds, self.rows = kernels.group(code, entities)
-        self.time, spare = np.empty((2, len(self.rows)), np.int64)
-        clocks = (time, time, _NONE, self.time, spare)
+        self.time = np.empty(len(self.rows), np.int64)
+        clocks = (time, time, _NONE, self.time, self.time)  # one clock, twice
         pieces = split_by_work(self.bounds)
         on_threads(kernels.sort_runs, pieces, self.bounds, self.rows, *clocks)
 
@@ -136,7 +136,7 @@ class History:
         from workbench.features.kernels_running import running_sums
 
         bits = values.view(np.int64)
-        layout = exact_layout(bits, len(bits))
+        layout = self.keep(("layout", id(values)), lambda: exact_layout(bits, len(bits)))
         total = np.empty(len(self.asked_time))
         number = np.empty(len(total), np.int64)
         self._run(running_sums, *self._moving(seen), bits, valid, *layout, total, number)
@@ -164,7 +164,7 @@ class History:
         from workbench.features.kernels_spread import running_spreads
 
         bits = values.view(np.int64)
-        layout = exact_layout(bits, len(bits))
+        layout = self.keep(("layout", id(values)), lambda: exact_layout(bits, len(bits)))
         out = np.empty(len(self.asked_time))
         self._run(running_spreads, *self._moving(seen), bits, valid, *layout, out)
         return out

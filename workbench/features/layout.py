@@ -163,9 +163,9 @@ def _write(events: pl.DataFrame, per: tuple[str, ...], folder: Path, kind: str) 
     starts = events.select(per).with_row_index("_first").cast({"_first": pl.Int64})
     starts = starts.unique(subset=per, keep="first", maintain_order=True)
     for name, table in ((f"{kind}.arrow", events), (f"{kind}.entities.arrow", starts)):
-        whole = table.rechunk().to_arrow(compat_level=pl.CompatLevel.newest()).combine_chunks()
+        whole = table.rechunk().to_arrow(compat_level=pl.CompatLevel.newest())
         with pa.ipc.new_file(folder / name, whole.schema) as writer:
-            writer.write_table(whole)
+            writer.write_table(whole, max_chunksize=max(len(table), 1))  # one piece to be mapped
 
 
 def _mapped(path: Path) -> pl.DataFrame:

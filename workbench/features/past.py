@@ -74,7 +74,7 @@ class Past:
     def _of_the_latest(self, feature: Feature) -> pl.Series:
         row = self._latest_rows(feature)
         if feature.aggregate == "latest":
-            return _column(feature, self.events).gather(row)
+            return _column(feature, self.events, row)
         since = pl.Series(self._asked_at) - pl.Series(self.clocks[0]).gather(row)
         days = since.fill_null(0).to_numpy() / _US_A_DAY  # Polars multiplies by the inverse
         return pl.Series(days).set(since.is_null(), None)
@@ -189,9 +189,7 @@ class Past:
         )
 
     def _gathered(self, feature: Feature, history: History) -> pl.Series:
-        return history.keep(
-            feature.column, lambda: _column(feature, self.events).gather(history.rows)
-        )
+        return history.keep(feature.column, lambda: _column(feature, self.events, history.rows))
 
     def _numbers(self, values: np.ndarray, null: np.ndarray | None = None) -> pl.Series:
         made = pl.Series(self.asked.in_order(values))
@@ -205,9 +203,10 @@ class Past:
         return pl.Series(flat).gather(places.set(places < 0, None))
 
 
-def _column(feature: Feature, events: pl.DataFrame) -> pl.Series:
+def _column(feature: Feature, events: pl.DataFrame, rows) -> pl.Series:
+    """What is aggregated, in these rows; NaN is null."""
     column = events.select(expression(feature.column).alias("_value")).to_series()
-    column = column.rechunk()
+    column = column.rechunk().gather(rows)
     if not column.dtype.is_float() or column.is_finite().all():
         return column
     if column.is_infinite().any():
@@ -256,7 +255,7 @@ def _nothing(feature: Feature, rows: int, events: pl.DataFrame) -> pl.Series:
     dtype = pl.Float64
     if feature.aggregate in ("latest", "last", "values"):
         known = feature.columns <= set(events.columns)
-        dtype = _column(feature, events.clear()).dtype if known else pl.Null
+        dtype = _column(feature, events.clear(), []).dtype if known else pl.Null
     if feature.aggregate == "latest" or (dtype == pl.Float64 and feature.most is None):
         return pl.Series([None] * rows, dtype=dtype)
     return pl.Series([[]] * rows, dtype=pl.List(dtype))

@@ -81,8 +81,10 @@ def plan_events(log, kind: str, features: list[Feature], asked: pl.DataFrame):
         _check_clock(schema[clock], clock, f"events of kind {kind!r}")
     if "event" in schema and any(feature.aggregate in ORDERED for feature in features):
         columns += {"event"} - needed
-    if last is not None and not whole:
-        lazy = lazy.filter(pl.col("known_at") < last)
+    if not whole:
+        lazy = lazy.filter(pl.col("known_at") < last) if last is not None else lazy
+    elif table["time"].null_count() + table["known_at"].null_count():
+        lazy = lazy.drop_nulls(["time", "known_at"])  # never known, or nobody knows when
     keys = {key for feature in features for key in feature.per}
     plain = _plain_keys(schema, sorted(keys | ({"event"} & set(columns))))
     return lazy.select(columns).with_columns(_utc("time"), _utc("known_at"), *plain)
@@ -95,6 +97,7 @@ def plain_events(lazy: pl.LazyFrame, kind: str, per: tuple[str, ...]) -> pl.Lazy
     for clock in ("time", "known_at"):
         _check_clock(schema[clock], clock, f"events of kind {kind!r}")
     plain = _plain_keys(schema, sorted({*per, *({"event"} & set(schema))}))
+    lazy = lazy.drop_nulls(["time", "known_at"])
     return lazy.with_columns(_utc("time"), _utc("known_at"), *plain)
 
 
