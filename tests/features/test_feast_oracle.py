@@ -89,6 +89,20 @@ def test_feast_on_duckdb_breaks_ties_by_the_second_clock_as_we_do():
     assert theirs("duckdb", ROW["one time, known later"]) == OURS[ROW["one time, known later"]]
 
 
+def test_our_online_store_fed_as_feast_was_gives_what_ours_gives_offline(tmp_path):
+    latest = [
+        features.latest(column, of="payment", per="user", name=column)
+        for column in ("amount", "place")
+    ]
+    store = features.OnlineStore(tmp_path / "store", latest, late_days=60)
+    in_order = EVENTS.sort("known_at", maintain_order=True)
+    for place in range(in_order.height):
+        store.apply({"payment": in_order[place]})
+    at = LAST["time"][0]
+    assert {user: [*store.read({"user": user}, at=at).values()] for user in ONLINE} == ONLINE
+    store.close()
+
+
 # --- its faults -----------------------------------------------------------------------------------
 
 
@@ -130,6 +144,17 @@ def test_fault_feast_on_dask_takes_of_two_events_at_one_time_the_one_known_soone
 def test_fault_feast_ignores_the_time_to_live_online(store):
     assert online(f"{store}, ttl", "older than the time-to-live") == [3.0, "a"]
     assert RECORD["online"][f"{store}, ttl"] == RECORD["online"][store]  # years after the history
+
+
+def test_our_online_store_honours_the_time_to_live(tmp_path):
+    lived = features.latest("amount", of="payment", per="user", days=7, name="amount")
+    store = features.OnlineStore(tmp_path / "store", lived)
+    store.materialise({"payment": EVENTS}, LAST["time"][0])
+    later = LAST["time"][0] + timedelta(days=3)
+    expected = {row: values[0] for row, values in ours(LAST.with_columns(time=later)).items()}
+    assert {user: store.read({"user": user}, at=later)["amount"] for user in ONLINE} == expected
+    assert 0 < sum(value is None for value in expected.values()) < len(expected)
+    store.close()
 
 
 def test_fault_feast_on_sqlite_lets_late_data_overwrite_newer_and_on_redis_not():
