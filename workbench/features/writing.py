@@ -89,12 +89,12 @@ class Writer:
 
         def work(books: Books) -> Counter:
             done = Counter()
-            fresh = [group for group in self.groups if books.is_new(group)]
-            for groups in (fresh, [group for group in self.groups if group not in fresh]):
-                if groups:
-                    since = min(books.since(group) for group in groups)
-                    for tables in slices(log, groups, since, self.late_us, until):
-                        done += books.take(tables, groups, strict=True)
+            by_since: dict[int, list[Group]] = {}
+            for group in self.groups:
+                by_since.setdefault(books.since(group), []).append(group)
+            for since, groups in by_since.items():
+                for tables in slices(log, groups, since, self.late_us, until):
+                    done += books.take(tables, groups, strict=True)
                 for group in groups:
                     books.until(group, until)
             return done
