@@ -12,4 +12,5 @@ AREAS = {
     "import": "import_time",
     "policy": "policy",
     "world": "world",
+    "features": "features",
 }  # area -> file

@@ -29,6 +29,7 @@ def journal_to_store(
     events_a_second: int = 25_000,
     seconds: float = 10.0,
     warm_up_seconds: float = 3.0,
+    batch_ms: float = 20.0,
 ) -> dict[str, float]:
     """Latencies in milliseconds, and how many events a second were written and applied.
 
@@ -41,7 +42,7 @@ def journal_to_store(
     timed = _Timed(store)
     source = features.JournalSource(path)
     total = round(events_a_second * (warm_up_seconds + seconds))
-    with features.Streaming(source, timed) as running:
+    with features.Streaming(source, timed, batch_ms=batch_ms) as running:
         command = [sys.executable, "-m", "benchmarks.features_stream", str(path)]
         writer = subprocess.Popen([*command, str(events_a_second), str(total)])
         assert writer.wait(60 + total / events_a_second) == 0

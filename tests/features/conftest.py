@@ -42,7 +42,7 @@ def redis_address(tmp_path_factory):
         server.wait(10)
 
 
-@pytest.fixture(params=["lmdb"])
+@pytest.fixture(params=["lmdb", "redis"])
 def new_store(request, tmp_path_factory):
     """Make a store of some features that has nothing in it yet."""
     numbers = itertools.count()

@@ -200,21 +200,28 @@ class Arrivals:
         return made.fill_nan(None) if made.dtype.is_float() else made
 
     def _check_values(self, feature: Feature) -> None:
-        """Numbers must be finite, shares within [0, 1]."""
-        if feature.aggregate not in ("sum", "mean", "share", "min", "max", "std"):
+        """Values must be finite, numbers be numbers, shares within [0, 1]."""
+        if feature.column is None:
             return
         column = self.values(feature.column)
+        if column.dtype.is_float():
+            infinite = plain(column.is_infinite().fill_null(False), bool)
+            self.mark(infinite, f"{feature.column} is infinite")
+        if feature.aggregate in ("distinct", "values") and isinstance(column.dtype, pl.List):
+            raise ValueError(
+                f"{feature.aggregate}({feature.column!r}) of {feature.of} needs single values, got "
+                f"{column.dtype}"
+            )
+        if feature.aggregate not in ("sum", "mean", "share", "min", "max", "std"):
+            return
         if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
             raise ValueError(
                 f"{feature.aggregate}({feature.column!r}) of {feature.of} needs numbers or a "
                 f"condition, got {column.dtype}"
             )
-        held = self.holds(feature.where)
-        numbers = self.numbers(feature.column)
-        unfit = plain(numbers.is_infinite().fill_null(False), bool)
-        self.mark(unfit if held is None else unfit & held, f"{feature.column} is infinite")
         if feature.aggregate == "share":
-            outside = ~numbers.is_between(0, 1)
-            unfit = plain(outside.fill_null(False), bool)
-            held_too = unfit if held is None else unfit & held
-            self.mark(held_too, f"{feature.column} is outside [0, 1]")
+            outside = ~self.numbers(feature.column).is_between(0, 1)
+            outside = plain(outside.fill_null(False), bool)
+            held = self.holds(feature.where)
+            unfit = outside if held is None else outside & held
+            self.mark(unfit, f"{feature.column} is outside [0, 1]")

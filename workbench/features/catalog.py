@@ -8,13 +8,13 @@ ledger     what only the writer needs: ids seen, counts, until when materialised
 from __future__ import annotations
 
 import base64
+import io
 import json
 import secrets
 from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
 from workbench.features.definition import expression
 from workbench.features.tracks import TILES, Group
@@ -125,12 +125,11 @@ def shapes_of(group: Group, types: dict[str, dict]) -> dict[tuple[str, str], tup
 
 
 def _types_as_text(types: dict) -> dict:
-    schema = {name: t for name, t in types.items() if not name.endswith("[]")}
-    made = pl.DataFrame(schema=schema).to_arrow().schema.serialize().to_pybytes()
+    made = io.BytesIO()
+    pl.DataFrame(schema={n: t for n, t in types.items() if not n.endswith("[]")}).write_ipc(made)
     widths = {name: t for name, t in types.items() if name.endswith("[]")}
-    return {"schema": base64.b64encode(made).decode(), "widths": widths}
+    return {"schema": base64.b64encode(made.getvalue()).decode(), "widths": widths}
 
 
 def _types_from(told: dict) -> dict:
-    schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(told["schema"])))
-    return dict(pl.from_arrow(schema.empty_table()).schema) | told["widths"]
+    return dict(pl.read_ipc(io.BytesIO(base64.b64decode(told["schema"]))).schema) | told["widths"]

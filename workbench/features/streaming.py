@@ -48,7 +48,7 @@ def stream(
     source: Source,
     store: Sink,
     *,
-    batch_ms: float = 50.0,
+    batch_ms: float = 20.0,
     until: datetime | str | None = None,
     progress: bool = False,
 ) -> StreamReport:
@@ -60,7 +60,7 @@ def stream(
         For example `JournalSource(path)`.
     store : OnlineStore
         What `features.OnlineStore` opens; anything with `apply` and `position`.
-    batch_ms : float, default 50
+    batch_ms : float, default 20
         Events wait at most so long for their batch; a batch that is full does not wait. The first
         event after a silence is taken at once.
     until : datetime or "caught up", optional
@@ -124,7 +124,7 @@ class Streaming:
     >>> store.close()
     """
 
-    def __init__(self, source: Source, store: Sink, *, batch_ms: float = 50.0) -> None:
+    def __init__(self, source: Source, store: Sink, *, batch_ms: float = 20.0) -> None:
         if batch_ms <= 0:
             raise ValueError(f"batch_ms must be positive, got {batch_ms}")
         self.report = StreamReport()

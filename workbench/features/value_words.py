@@ -73,8 +73,9 @@ def from_words(
     if dtype == pl.Null:
         return pl.Series([None] * len(words), dtype=pl.Null)
     if isinstance(dtype, pl.List):
-        flat = words.view(np.float64).reshape(len(words), -1)
-        made = pl.Series(flat).cast(dtype) if len(flat) else pl.Series([], dtype=dtype)
+        if not len(words):
+            return pl.Series([], dtype=dtype)
+        made = pl.Series(words.view(np.float64).reshape(len(words), -1)).cast(dtype)
     elif dtype == pl.String:
         made = texts(words if valid is None else np.where(valid, words, -1))
     elif dtype.is_float():

@@ -205,7 +205,10 @@ class GroupView:
         width, dtype = self.program.value_words[place], self.program.dtypes[place]
         found = found.reshape(-1, width) if isinstance(dtype, pl.List) else found
         flat = from_words(found, None, dtype, self.texts.column)
-        made = pa.LargeListArray.from_arrays(pa.array(offsets // width), flat.to_arrow())
+        content, ends = flat.to_arrow(), pa.py_buffer(offsets // width)
+        made = pa.Array.from_buffers(
+            pa.large_list(content.type), len(offsets) - 1, [None, ends], children=[content]
+        )
         column = pl.Series(made).cast(pl.List(dtype))
         return column.list.sort() if self.group.leaves[place].aggregate == "values" else column
 
