@@ -26,7 +26,7 @@ from workbench.features.tracks import (
     TILES,
 )
 
-__all__ = ["FOREVER", "add_carefully", "check_sum", "merge_squares", "update"]
+__all__ = ["FOREVER", "add_carefully", "check_sum", "merge_squares", "side_by_side", "update"]
 
 FOREVER = np.iinfo(np.int64).min
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -41,6 +41,7 @@ def update(old, old_at, events_at, order, time, known, tie, masks, values, track
     """
     old_floats, floats = old.view(np.float64), out.view(np.float64)
     numbers, tile, p = values.view(np.float64), np.empty(6), 0
+    out_at[0] = 0
     for e in range(len(old_at) - 1):
         q, stop, began = old_at[e], old_at[e + 1], p
         if q < stop and old[stop - 1] != check_sum(old, q, stop - 1):
@@ -69,6 +70,16 @@ def update(old, old_at, events_at, order, time, known, tie, masks, values, track
         p += 1
         out_at[e + 1] = p
     return -1
+
+
+@njit(cache=True, nogil=True)
+def side_by_side(columns, number, rows):
+    """Columns, one after the other, into rows, one after the other; a few rows at a time."""
+    n = len(columns) // number
+    for first in range(0, n, 64):
+        for c in range(number):
+            for i in range(first, min(first + 64, n)):
+                rows[i * number + c] = columns[c * n + i]
 
 
 @njit(cache=True, nogil=True)
@@ -260,8 +271,7 @@ def _not_younger(old, at, row, ordered, time, known, tie):
 
 @njit(cache=True, nogil=True)
 def _write_entry(out, at, row, ordered, width, time, known, tie, values, track):
-    """Values lie by column: word w of a row is `stride` words after word w - 1."""
-    value_at, stride = track[9], track[10]
+    value_at = track[9] + row * track[10]
     out[at] = time[row]
     at += 1
     if ordered:
@@ -269,7 +279,7 @@ def _write_entry(out, at, row, ordered, width, time, known, tie, values, track):
         at += 2
         width -= 2
     for w in range(width - 1):
-        out[at + w] = values[value_at + w * stride + row]
+        out[at + w] = values[value_at + w]
 
 
 @njit(cache=True, nogil=True)

@@ -149,7 +149,7 @@ class _Writing:
         """Values of some keys, None for those there are not."""
         return [*map(self.get, keys)]
 
-    def put_many(self, pairs: list[tuple[bytes, bytes]]) -> None:
+    def put_many(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
         """Set some keys."""
         self._transaction.cursor().putmulti(pairs)
 

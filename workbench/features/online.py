@@ -18,7 +18,7 @@ import polars as pl
 
 from workbench.features.composed import Definition
 from workbench.features.offline import read_features
-from workbench.features.online_reads import read_frame, read_one
+from workbench.features.online_reads import Plan, read_frame, read_one
 from workbench.features.reading import check_names
 from workbench.features.tracks import groups_of
 from workbench.features.viewing import Reader
@@ -97,6 +97,7 @@ class OnlineStore:
         self.address, self.late_days, self.on_error = str(address), late_days, on_error
         leaves = [leaf for feature in self.features for leaf in feature.leaves]
         self._groups = groups_of(leaves)
+        self._plan = Plan(self.features, self._groups)
         self._store = _open(self.address, timeout_seconds)
         self._reader = Reader(self._store, self._groups)
         self._writer = Writer(self._store, self._groups, timedelta(days=late_days) // _US)

@@ -133,7 +133,7 @@ class _Writing:
         found = dict(zip(stored, self._client.mget(stored), strict=True)) if stored else {}
         return [self._new[key] if key in self._new else found[key] for key in keys]
 
-    def put_many(self, pairs: list[tuple[bytes, bytes]]) -> None:
+    def put_many(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
         """Set some keys."""
         self._new.update((self._prefix + key, bytes(value)) for key, value in pairs)
 
