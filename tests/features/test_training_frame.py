@@ -154,3 +154,28 @@ def some_events(rng: np.random.Generator, n: int) -> pl.DataFrame:
             "known_at": [t + d for t, d in zip(time, late, strict=True)],
         }
     )
+
+
+def test_an_event_without_a_clock_is_never_seen():
+    events = some_events(np.random.default_rng(7), 40)
+    known = pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.col("known_at"))
+    asked = events.select("user", "device", "time")
+    half = {"payment": events.with_columns(known_at=known)}
+    want = training_frame(asked, AGGREGATES, {"payment": events[::2]})
+    assert training_frame(asked, AGGREGATES, half).equals(want)
+
+
+def test_a_formula_and_the_calendar_are_the_same_for_a_policy():
+    events = some_events(np.random.default_rng(8), 60)
+    usual = features.mean("amount", of="payment", per="user", days=1)
+    over = features.formula("amount / usual", usual=usual, name="over")
+    wanted = (over, features.calendar("hour", tz="Europe/Zurich"))
+    asked = events.select("user", "time", "amount")
+    frame = training_frame(asked, wanted, {"payment": events})
+    by_hand = training_frame(asked, usual, {"payment": events})[usual.name]
+    assert frame["over"].equals(asked["amount"] / by_hand, check_names=False)
+    assert frame["over"].null_count() < len(asked)
+    columns = {name: asked[name].to_numpy() for name in asked.columns}
+    found = features.LogLookup(wanted, {"payment": events})(columns)
+    assert pl.Series(found["over"]).fill_nan(None).equals(frame["over"], check_names=False)
+    assert found["hour"].tolist() == frame["hour"].to_list()

@@ -31,6 +31,7 @@ from workbench.features.aggregates import (
 )
 from workbench.features.composed import Calendar, Formula, Ratio
 from workbench.features.definition import Feature
+from workbench.features.layout import Layout, lay_out
 from workbench.features.lookup import LogLookup
 from workbench.features.offline import training_frame
 from workbench.features.online import OnlineStore
@@ -39,6 +40,7 @@ __all__ = [
     "Calendar",
     "Feature",
     "Formula",
+    "Layout",
     "LogLookup",
     "OnlineStore",
     "Ratio",
@@ -49,6 +51,7 @@ __all__ = [
     "formula",
     "last",
     "latest",
+    "lay_out",
     "max",
     "mean",
     "min",

@@ -7,7 +7,7 @@ import polars as pl
 
 from workbench.features.threads import on_threads, plain, split_by_work
 
-__all__ = ["codes_of", "ranks"]
+__all__ = ["codes_of", "fingerprints", "ranks"]
 
 _DIRECT = 8  # ids in a range at most so many times their number are looked up, not hashed
 
@@ -34,6 +34,13 @@ def codes_of(per: tuple[str, ...], asked: pl.DataFrame, events: pl.DataFrame):
               .fill_null(-1), np.int64) if len(table) else np.empty(0, np.int64)
         for table in (keys, events)
     ), len(entities)  # fmt: skip
+
+
+def fingerprints(ids: pl.Series) -> np.ndarray:
+    """What decides between events of equal clocks when their ids are text, int64."""
+    from workbench.assign import fingerprint
+
+    return fingerprint("", ids.fill_null("").to_numpy()).view(np.int64)
 
 
 def ranks(column: pl.Series) -> tuple[np.ndarray, pl.Series]:

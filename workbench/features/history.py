@@ -13,10 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
 
 import numpy as np
-import polars as pl
 
 from workbench.features.definition import Feature
 from workbench.features.threads import on_threads, split_by_work
@@ -62,8 +60,8 @@ class Asked:
         self.entities = entities
         self.requests = len(code)
         self.bounds, self.rows = kernels.group(code, entities)
-        self.time, spare = np.empty((2, len(self.rows)), np.int64)
-        clocks = (time, time, _NONE, self.time, spare)
+        self.time = np.empty(len(self.rows), np.int64)
+        clocks = (time, time, _NONE, self.time, self.time)  # one clock, twice
         pieces = split_by_work(self.bounds)
         on_threads(kernels.sort_runs, pieces, self.bounds, self.rows, *clocks)
 
@@ -82,15 +80,6 @@ class Asked:
         )
         on_threads(scatter, split_by_work(len(self.rows)), self.rows, values, out)
         return out
-
-    @cached_property
-    def keyless(self) -> pl.Series | None:
-        """True for requests whose key is null; None if there is none."""
-        if len(self.rows) == self.requests:
-            return None
-        keyless = np.ones(self.requests, np.bool_)
-        keyless[self.rows] = False
-        return pl.Series(keyless)
 
 
 class History:
@@ -147,7 +136,7 @@ class History:
         from workbench.features.kernels_running import running_sums
 
         bits = values.view(np.int64)
-        layout = exact_layout(bits, len(bits))
+        layout = self.keep(("layout", id(values)), lambda: exact_layout(bits, len(bits)))
         total = np.empty(len(self.asked_time))
         number = np.empty(len(total), np.int64)
         self._run(running_sums, *self._moving(seen), bits, valid, *layout, total, number)
@@ -175,7 +164,7 @@ class History:
         from workbench.features.kernels_spread import running_spreads
 
         bits = values.view(np.int64)
-        layout = exact_layout(bits, len(bits))
+        layout = self.keep(("layout", id(values)), lambda: exact_layout(bits, len(bits)))
         out = np.empty(len(self.asked_time))
         self._run(running_spreads, *self._moving(seen), bits, valid, *layout, out)
         return out

@@ -12,7 +12,9 @@ from numba import njit
 
 from workbench.features.kernels_seen import ends
 
-__all__ = ["latest_rows"]
+__all__ = ["latest_in_runs", "latest_rows"]
+
+_FAR = 256
 
 
 @njit(cache=True, nogil=True)
@@ -62,6 +64,37 @@ def latest_rows(
             alive = best >= 0 and (reach < 0 or ends(when, reach, step) >= t[r])
             row[r] = best if alive else -1
     return ties
+
+
+@njit(cache=True, nogil=True)
+def latest_in_runs(start, end, code, t, run_first, run_stop, time, known, lag, reach, step, row):
+    """Rows for the requests start .. end, where events lie by (entity, time, known, tie).
+
+    From the youngest that had happened it walks over those not known yet; 1 if that is too far.
+    """
+    for r in range(start, end):
+        row[r] = -1
+        e = code[r]
+        if e < 0:
+            continue
+        low, high = run_first[e], run_stop[e]
+        while low < high:
+            middle = (low + high) >> 1
+            begin = time[middle] + lag
+            if lag > 0 and step > 1:
+                begin = (time[middle] // step + 1) * step - 1 + lag
+            if begin < t[r]:
+                low = middle + 1
+            else:
+                high = middle
+        p = low - 1
+        while p >= run_first[e] and known[p] >= t[r]:
+            p -= 1
+            if low - p > _FAR:
+                return True
+        if p >= run_first[e] and (reach < 0 or ends(time[p], reach, step) >= t[r]):
+            row[r] = p
+    return False
 
 
 @njit(cache=True, nogil=True)

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from workbench.features.composed import Ratio
-from workbench.features.definition import Feature
+from workbench.features.composed import Definition
 from workbench.features.offline import training_frame
 from workbench.policy import NO_ITEM, Columns
 
@@ -25,7 +24,7 @@ class LogLookup:
 
     Parameters
     ----------
-    features : tuple of Feature or Ratio
+    features : tuple of Feature, Ratio, Formula or Calendar
         What to look up.
     log : EventLog or mapping of kind to frame
         Where. It must hold what had happened by now; `time` of the requests decides what is seen.
@@ -42,19 +41,21 @@ class LogLookup:
     [1, 0]
     """
 
-    features: tuple[Feature | Ratio, ...]
+    features: tuple[Definition, ...]
     log: Any
 
     def __call__(self, requests: Columns) -> dict[str, np.ndarray]:
         """The columns of the requests and one more per feature, each shape (n,)."""
         keys = sorted({key for each in self.features for leaf in each.leaves for key in leaf.per})
-        absent = [name for name in ("time", *keys) if name not in requests]
+        others = sorted({name for each in self.features for name in each.inputs} - {"time", *keys})
+        absent = [name for name in ("time", *keys, *others) if name not in requests]
         if absent:
             raise ValueError(f"requests have no column {absent[0]!r}; they have {list(requests)}")
         time = pl.Series(np.asarray(requests["time"]).astype("datetime64[us]"))
         asked = pl.DataFrame(
             {"time": time.dt.replace_time_zone("UTC")}
             | {key: _ids(np.asarray(requests[key])) for key in keys}
+            | {name: pl.Series(np.asarray(requests[name])) for name in others}
         )
         found = training_frame(asked, self.features, self.log)
         return dict(requests) | {each.name: found[each.name].to_numpy() for each in self.features}

@@ -10,18 +10,31 @@ kind to a table that has the two clocks.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import polars as pl
 
+from workbench.features.buckets import by_bucket
 from workbench.features.composed import Calendar, Definition, Formula, Ratio
 from workbench.features.definition import Feature
-from workbench.features.past import Past
+from workbench.features.layout import Layout
+from workbench.features.past import columns_of
 from workbench.features.reading import attach, check_names, read_events, read_requests
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 __all__ = ["training_frame"]
 
 
-def training_frame(requests, features: Iterable[Definition] | Definition, log):
+def training_frame(
+    requests,
+    features: Iterable[Definition] | Definition,
+    log,
+    *,
+    buckets: int | None = None,
+    client: Client | None = None,
+):
     """Return the requests with one column per feature, as it was knowable at each request.
 
     A request at t sees the events with time in [t - lag - window, t - lag) and known_at < t; see
@@ -34,8 +47,13 @@ def training_frame(requests, features: Iterable[Definition] | Definition, log):
         Has `time` (with time zone), the features' key columns and what formulas read.
     features : Feature, Ratio, Formula, Calendar, or several of them
         Their names become the new columns.
-    log : EventLog, or mapping of kind to Polars, pandas or Arrow table
+    log : EventLog, Layout, or mapping of kind to Polars, pandas or Arrow table
         Where the events are. What came into the log later than a request's time never shows.
+    buckets : int, optional
+        Compute so many groups of entities one after the other, with about that share of the
+        memory; the events wait on the disk. By default all at once, or four for each worker.
+    client : distributed.Client, optional
+        A Dask cluster that computes the buckets. The answers are the same to the last bit.
 
     Returns
     -------
@@ -76,17 +94,26 @@ def training_frame(requests, features: Iterable[Definition] | Definition, log):
     keys = {key for feature in features for leaf in feature.leaves for key in leaf.per}
     asked = read_requests(requests, sorted(keys), sorted(inputs - keys - {"time"}))
     check_names(features, requests)
-    leaves: dict[Feature, pl.Series] = {}
     wanted = list(dict.fromkeys(leaf for feature in features for leaf in feature.leaves))
-    wanted.sort(key=lambda leaf: leaf.aggregate == "count")  # a sum has counted already
+    if isinstance(log, Layout):
+        log.check()
+    if buckets is None and client is None:
+        leaves = _all_at_once(asked, wanted, log)
+    else:
+        leaves = by_bucket(asked, wanted, log, buckets, client)
+    return attach(requests, {each.name: each.combine(leaves, asked) for each in features})
+
+
+def _all_at_once(asked: pl.DataFrame, wanted: list[Feature], log) -> dict[Feature, pl.Series]:
+    leaves: dict[Feature, pl.Series] = {}
     for kind in dict.fromkeys(leaf.of for leaf in wanted):
         of_kind = [leaf for leaf in wanted if leaf.of == kind]
         events = read_events(log, kind, of_kind, asked)
         for per in dict.fromkeys(leaf.per for leaf in of_kind):
-            past = Past(events, asked, per)
-            leaves |= {leaf: past.column(leaf) for leaf in of_kind if leaf.per == per}
-
-    return attach(requests, {each.name: each.combine(leaves, asked) for each in features})
+            features = [leaf for leaf in of_kind if leaf.per == per]
+            runs = log.entities(kind) if isinstance(log, Layout) and log.per == per else None
+            leaves |= columns_of(features, events, asked, runs)
+    return leaves
 
 
 def read_features(features: Iterable[Definition] | Definition) -> list[Definition]:

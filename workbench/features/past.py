@@ -6,54 +6,75 @@ of the entities does the rest; here its answers become columns again, in the ord
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from workbench.features.codes import codes_of, ranks
+from workbench.features.codes import codes_of, fingerprints, ranks
 from workbench.features.definition import Feature, expression
 from workbench.features.history import Asked, History, words_of
-from workbench.features.newest import latest_rows
+from workbench.features.newest import latest_in_runs, latest_rows
 from workbench.features.reading import ORDERED
 from workbench.features.threads import plain
 
-__all__ = ["Past"]
+__all__ = ["Past", "columns_of"]
 
 _CLOCKS = ("time", "known_at")
 _US_A_DAY = 86_400_000_000
 _ALL = np.empty(0, np.bool_)
 
 
+def columns_of(
+    features: list[Feature],
+    events: pl.DataFrame,
+    asked: pl.DataFrame,
+    entities: pl.DataFrame | None = None,
+) -> dict[Feature, pl.Series]:
+    """The columns of features that share the kind and the entity.
+
+    `entities`, if there are, say that events lie by entity and time, and where each starts.
+    """
+    past = Past(events, asked, features[0].per, entities)
+    counts_last = sorted(features, key=lambda each: each.aggregate == "count")  # sums have counted
+    return {feature: past.column(feature) for feature in counts_last}
+
+
 class Past:
     """What the requests know about the events of one kind, per one entity."""
 
-    def __init__(self, events: pl.DataFrame, asked: pl.DataFrame, per: tuple[str, ...]):
+    def __init__(self, events, asked: pl.DataFrame, per: tuple[str, ...], entities=None):
         self.events = events
-        asked_code, self.code, entities = codes_of(per, asked, events)
+        found = codes_of(per, asked, events if entities is None else entities)
+        self._asked_code, self._found_code, self._entities = found
+        self._starts = None if entities is None else plain(entities["_first"], np.int64)
         self._asked_at = plain(asked["time"].to_physical(), np.int64)
-        self.asked = Asked(asked_code, self._asked_at, entities)
         self.clocks = [plain(events[clock].to_physical(), np.int64) for clock in _CLOCKS]
         self._histories: dict[tuple, History] = {}
-        self._codes: dict[str | None, np.ndarray] = {None: self.code}
+        self._codes: dict[str | None, np.ndarray] = {}
         self._latest: dict[tuple, pl.Series] = {}
+
+    @cached_property
+    def asked(self) -> Asked:
+        """The requests by entity and time."""
+        return Asked(self._asked_code, self._asked_at, self._entities)
 
     def column(self, feature: Feature) -> pl.Series:
         """The feature for every request, nulls and `missing` and all."""
         if not len(self.events):  # the columns may not even be known yet
-            made = _nothing(feature, self.asked.requests, self.events)
-            made = made if self.asked.keyless is None else made.set(self.asked.keyless, None)
+            made = _nothing(feature, len(self._asked_at), self.events)
+            made = made if self._keyless is None else made.set(self._keyless, None)
         elif feature.aggregate in ("latest", "time_since"):
             made = self._of_the_latest(feature)
         else:
             made = self._aggregate(feature)
-        if feature.missing is None or not made.null_count():
-            return made
-        return _filled(made, self.asked.keyless, feature)
+        return made if feature.missing is None else _filled(made, self._keyless, feature)
 
     def _of_the_latest(self, feature: Feature) -> pl.Series:
         row = self._latest_rows(feature)
         if feature.aggregate == "latest":
-            return _column(feature, self.events).gather(row)
+            return _column(feature, self.events, row)
         since = pl.Series(self._asked_at) - pl.Series(self.clocks[0]).gather(row)
         days = since.fill_null(0).to_numpy() / _US_A_DAY  # Polars multiplies by the inverse
         return pl.Series(days).set(since.is_null(), None)
@@ -62,29 +83,47 @@ class Past:
         """The event for each request, null for none; found once for features that share it."""
         key = (feature.where, *words_of(feature))
         if key not in self._latest:
-            if feature.session is None:
-                row = self._first_to_see(feature)
-            else:
-                history = self._history(feature)
-                place = history.latest(history.seen(feature))
-                row = np.append(history.rows, -1)[place]
-            row = pl.Series(self.asked.in_order(row, -1))
+            row = pl.Series(self._find_latest(feature))
             self._latest[key] = row.set(row < 0, None).cast(pl.get_index_type())
         return self._latest[key]
 
-    def _first_to_see(self, feature: Feature) -> np.ndarray:
-        code, tie, text = self._code(feature), *_tie(self.events, True)
+    def _find_latest(self, feature: Feature) -> np.ndarray:
+        if feature.session is not None:
+            history = self._history(feature)
+            place = history.latest(history.seen(feature))
+            return self.asked.in_order(np.append(history.rows, -1)[place], -1)
+        if self._starts is not None and feature.where is None:
+            runs = (self._found_code, self._starts, self._entities)
+            row = latest_in_runs(feature, self._asked_code, self._asked_at, *self.clocks, runs)
+            if row is not None:
+                return row
+        code, (tie, text) = self._code(feature), _tie(self.events, True)
         row, ties = latest_rows(feature, self.asked, code, *self.clocks, tie)
         if text and ties:
-            tie = _fingerprints(self.events)
+            tie = fingerprints(self.events["event"])
             row, _ = latest_rows(feature, self.asked, code, *self.clocks, tie)
-        return row
+        return self.asked.in_order(row, -1)
+
+    @cached_property
+    def _keyless(self) -> pl.Series | None:
+        """True for requests whose key is null; None if there is none."""
+        keyless = self._asked_code < 0
+        return pl.Series(keyless) if keyless.any() else None
+
+    @cached_property
+    def _code_of_all(self) -> np.ndarray:
+        """Entity of each event; -1 for those that nobody asks about."""
+        if self._starts is None:
+            return self._found_code
+        return np.repeat(self._found_code, np.diff(self._starts, append=len(self.events)))
 
     def _code(self, feature: Feature) -> np.ndarray:
         """Entities of the events, less those that the feature's condition leaves out."""
+        if feature.where is None:
+            return self._code_of_all
         if feature.where not in self._codes:
             held = plain(_condition(feature, self.events))
-            self._codes[feature.where] = np.where(held, self.code, -1)
+            self._codes[feature.where] = np.where(held, self._code_of_all, -1)
         return self._codes[feature.where]
 
     def _history(self, feature: Feature) -> History:
@@ -95,7 +134,7 @@ class Past:
         code, tie, text = self._code(feature), *_tie(self.events, ordered)
         history = History(code, *self.clocks, tie, self.asked)
         if text and history.has_ties:
-            history = History(code, *self.clocks, _fingerprints(self.events), self.asked)
+            history = History(code, *self.clocks, fingerprints(self.events["event"]), self.asked)
         self._histories[feature.where, ordered] = history
         return history
 
@@ -150,15 +189,13 @@ class Past:
         )
 
     def _gathered(self, feature: Feature, history: History) -> pl.Series:
-        return history.keep(
-            feature.column, lambda: _column(feature, self.events).gather(history.rows)
-        )
+        return history.keep(feature.column, lambda: _column(feature, self.events, history.rows))
 
     def _numbers(self, values: np.ndarray, null: np.ndarray | None = None) -> pl.Series:
         made = pl.Series(self.asked.in_order(values))
         if null is not None and null.any():
             made = made.set(pl.Series(self.asked.in_order(null)), None)
-        return made if self.asked.keyless is None else made.set(self.asked.keyless, None)
+        return made if self._keyless is None else made.set(self._keyless, None)
 
     def _lists(self, offsets: np.ndarray, content: pl.Series) -> pl.Series:
         flat = pa.LargeListArray.from_arrays(pa.array(offsets), content.to_arrow())
@@ -166,9 +203,10 @@ class Past:
         return pl.Series(flat).gather(places.set(places < 0, None))
 
 
-def _column(feature: Feature, events: pl.DataFrame) -> pl.Series:
+def _column(feature: Feature, events: pl.DataFrame, rows) -> pl.Series:
+    """What is aggregated, in these rows; NaN is null."""
     column = events.select(expression(feature.column).alias("_value")).to_series()
-    column = column.rechunk()
+    column = column.rechunk().gather(rows)
     if not column.dtype.is_float() or column.is_finite().all():
         return column
     if column.is_infinite().any():
@@ -208,12 +246,6 @@ def _tie(events: pl.DataFrame, ordered: bool) -> tuple[np.ndarray, bool]:
     return np.empty(0, np.int64), dtype == pl.String
 
 
-def _fingerprints(events: pl.DataFrame) -> np.ndarray:
-    from workbench.assign import fingerprint
-
-    return fingerprint("", events["event"].fill_null("").to_numpy()).view(np.int64)
-
-
 def _nothing(feature: Feature, rows: int, events: pl.DataFrame) -> pl.Series:
     """The feature where nothing has happened, in the type that it has when something does."""
     if feature.aggregate in ("count", "distinct"):
@@ -223,7 +255,7 @@ def _nothing(feature: Feature, rows: int, events: pl.DataFrame) -> pl.Series:
     dtype = pl.Float64
     if feature.aggregate in ("latest", "last", "values"):
         known = feature.columns <= set(events.columns)
-        dtype = _column(feature, events.clear()).dtype if known else pl.Null
+        dtype = _column(feature, events.clear(), []).dtype if known else pl.Null
     if feature.aggregate == "latest" or (dtype == pl.Float64 and feature.most is None):
         return pl.Series([None] * rows, dtype=dtype)
     return pl.Series([[]] * rows, dtype=pl.List(dtype))

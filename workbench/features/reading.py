@@ -13,7 +13,18 @@ import polars as pl
 from workbench.features.definition import Feature, expression
 from workbench.tables import one_frame
 
-__all__ = ["ORDERED", "attach", "check_names", "read_events", "read_requests", "scan_kind"]
+__all__ = [
+    "ORDERED",
+    "attach",
+    "check_keys",
+    "check_names",
+    "plain_events",
+    "plan_events",
+    "read_events",
+    "read_requests",
+    "scan_kind",
+    "without_nan",
+]
 
 ORDERED = ("latest", "last", "values")  # where two events of one time need an order
 _CLOCK = pl.Datetime("us", "UTC")
@@ -35,7 +46,7 @@ def read_requests(requests, keys: list[str], others: Sequence[str] = ()) -> pl.D
                 f"{key} of requests goes beyond 2**63 - 1, where ids end: make it text"
             )
     asked = asked.with_columns(_utc("time"), *_plain_keys(asked.schema, keys))
-    return _without_nan(asked, others)
+    return _filled(asked, others)
 
 
 def read_events(log, kind: str, features: list[Feature], asked: pl.DataFrame) -> pl.DataFrame:
@@ -43,27 +54,56 @@ def read_events(log, kind: str, features: list[Feature], asked: pl.DataFrame) ->
 
     `event`, if there is one, comes along where it may decide between two events of one time.
     """
+    lazy = plan_events(log, kind, features, asked)
+    if lazy is None:
+        return pl.DataFrame(schema={"time": _CLOCK, "known_at": _CLOCK})
+    events = without_nan(lazy.collect(), features)
+    check_keys(kind, features, asked, events)
+    return events
+
+
+def plan_events(log, kind: str, features: list[Feature], asked: pl.DataFrame):
+    """What `read_events` collects, still lazy; None if there is nothing, not even the columns."""
     needed = frozenset().union(*(feature.columns for feature in features))
     first, last = _reach(features, asked)
-    table = (
-        _near(log[kind], first, last) if _is_table(log, kind) else scan_kind(log, kind, first, last)
-    )
+    whole = isinstance(log, Mapping) and not isinstance(log.get(kind), pl.LazyFrame | None)
+    if whole:
+        table = log[kind] if hasattr(log, "entities") else _near(log[kind], first, last)
+    else:
+        table = scan_kind(log, kind, first, last)
     lazy = table.lazy()
     schema = lazy.collect_schema()
     columns = ["time", "known_at", *sorted(needed - {"time", "known_at"})]
     if not set(columns) <= set(schema) and lazy.head(1).collect().is_empty():
-        return pl.DataFrame(schema={"time": _CLOCK, "known_at": _CLOCK})
+        return None
     _need(columns, schema.names(), f"events of kind {kind!r}")
     for clock in ("time", "known_at"):
         _check_clock(schema[clock], clock, f"events of kind {kind!r}")
     if "event" in schema and any(feature.aggregate in ORDERED for feature in features):
         columns += {"event"} - needed
-    if last is not None and isinstance(table, pl.LazyFrame):
-        lazy = lazy.filter(pl.col("known_at") < last)
+    if not whole:
+        lazy = lazy.filter(pl.col("known_at") < last) if last is not None else lazy
+    elif table["time"].null_count() + table["known_at"].null_count():
+        lazy = lazy.drop_nulls(["time", "known_at"])  # never known, or nobody knows when
+    keys = {key for feature in features for key in feature.per}
+    plain = _plain_keys(schema, sorted(keys | ({"event"} & set(columns))))
+    return lazy.select(columns).with_columns(_utc("time"), _utc("known_at"), *plain)
+
+
+def plain_events(lazy: pl.LazyFrame, kind: str, per: tuple[str, ...]) -> pl.LazyFrame:
+    """All columns of the events, clocks and keys as `plan_events` has them."""
+    schema = lazy.collect_schema()
+    _need(["time", "known_at", *per], schema.names(), f"events of kind {kind!r}")
+    for clock in ("time", "known_at"):
+        _check_clock(schema[clock], clock, f"events of kind {kind!r}")
+    plain = _plain_keys(schema, sorted({*per, *({"event"} & set(schema))}))
+    lazy = lazy.drop_nulls(["time", "known_at"])
+    return lazy.with_columns(_utc("time"), _utc("known_at"), *plain)
+
+
+def check_keys(kind: str, features: list[Feature], asked: pl.DataFrame, events) -> None:
+    """Refuse keys of one type in the requests and another in the events."""
     keys = sorted({key for feature in features for key in feature.per})
-    plain = _plain_keys(schema, [*keys, *({"event"} & set(columns) - set(keys))])
-    lazy = lazy.select(columns).with_columns(_utc("time"), _utc("known_at"), *plain)
-    events = _without_nan(lazy.collect(), _in_sentences(features))
     for key in keys if len(events) else ():
         if asked.schema[key] not in (events.schema[key], pl.Null):
             raise ValueError(
@@ -71,7 +111,13 @@ def read_events(log, kind: str, features: list[Feature], asked: pl.DataFrame) ->
                 f"{kind}: the same id must have one type; cast one of them (workbench.rename makes "
                 "whole floats, which pandas makes of ids with gaps, whole numbers again)"
             )
-    return events
+
+
+def without_nan(events: pl.DataFrame, features: list[Feature]) -> pl.DataFrame:
+    """NaN made null where conditions read it; a column on its own is looked at when it is read."""
+    read = {each for feature in features for each in (feature.where, feature.column) if each}
+    sentences = (expression(each) for each in read if not each.isidentifier())
+    return _filled(events, {name for each in sentences for name in each.meta.root_names()})
 
 
 def scan_kind(log, kind: str, first, last) -> pl.LazyFrame:
@@ -123,10 +169,6 @@ def _reach(features: list[Feature], asked: pl.DataFrame):
     return asked["time"].min() - max(f.window + f.lag + (f.step or zero) for f in features), last
 
 
-def _is_table(log, kind: str) -> bool:
-    return isinstance(log, Mapping) and kind in log and not isinstance(log[kind], pl.LazyFrame)
-
-
 def _near(table, first, last) -> pl.DataFrame:
     """The rows of that span of time, or simply all if they are not many more."""
     table = one_frame(table, "events")
@@ -139,14 +181,7 @@ def _near(table, first, last) -> pl.DataFrame:
     return table if 2 * held.sum() > len(table) else table.filter(held)
 
 
-def _in_sentences(features: list[Feature]) -> set[str]:
-    """The columns that stand in conditions; a column on its own is looked at when it is read."""
-    read = {each for feature in features for each in (feature.where, feature.column) if each}
-    sentences = (expression(each) for each in read if not each.isidentifier())
-    return {name for each in sentences for name in each.meta.root_names()}
-
-
-def _without_nan(table: pl.DataFrame, columns: Iterable[str]) -> pl.DataFrame:
+def _filled(table: pl.DataFrame, columns: Iterable[str]) -> pl.DataFrame:
     floats = [name for name in columns if table.schema[name].is_float()]
     return table.with_columns(pl.col(name).fill_nan(None) for name in floats)
 
