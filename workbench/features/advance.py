@@ -152,7 +152,7 @@ def _column(arrived: Arrivals, name: str) -> np.ndarray:
 
 def _by_row(words: list[np.ndarray]) -> np.ndarray:
     """The words of each row side by side."""
-    from workbench.features import kernels_state as kernels
+    from workbench.features import kernels_words as kernels
 
     if len(words) < 2:
         return words[0] if words else np.empty(0, np.int64)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from workbench.features.kernels_words import check_sum
 from workbench.features.tracks import (
     CARRY,
     DISTINCT,
@@ -26,7 +27,7 @@ from workbench.features.tracks import (
     TILES,
 )
 
-__all__ = ["FOREVER", "add_carefully", "check_sum", "merge_squares", "side_by_side", "update"]
+__all__ = ["FOREVER", "add_carefully", "merge_squares", "update"]
 
 FOREVER = np.iinfo(np.int64).min
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -70,26 +71,6 @@ def update(old, old_at, events_at, order, time, known, tie, masks, values, track
         p += 1
         out_at[e + 1] = p
     return -1
-
-
-@njit(cache=True, nogil=True)
-def side_by_side(columns, number, rows):
-    """Columns, one after the other, into rows, one after the other; a few rows at a time."""
-    n = len(columns) // number
-    for first in range(0, n, 64):
-        for c in range(number):
-            for i in range(first, min(first + 64, n)):
-                rows[i * number + c] = columns[c * n + i]
-
-
-@njit(cache=True, nogil=True)
-def check_sum(words, first, stop):
-    """One word that differs if any of the words does."""
-    mixed = np.uint64(stop - first)
-    for i in range(first, stop):
-        mixed = (mixed ^ np.uint64(words[i])) * _MIX
-        mixed ^= mixed >> np.uint64(29)
-    return np.int64(mixed)
 
 
 @njit(cache=True, nogil=True)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from workbench.features.kernels_state import FOREVER, add_carefully, check_sum, merge_squares
+from workbench.features.kernels_state import FOREVER, add_carefully, merge_squares
+from workbench.features.kernels_words import check_sum
 from workbench.features.tracks import (
     CARRY,
     COUNT_OF,
