@@ -9,6 +9,7 @@ all that was applied gives exactly what `training_frame` gives for a request of 
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -101,7 +102,7 @@ class OnlineStore:
         self._store = _open(self.address, timeout_seconds)
         self._reader = Reader(self._store, self._groups)
         self._writer = Writer(self._store, self._groups, timedelta(days=late_days) // _US)
-        self._closed = False
+        self._close = weakref.finalize(self, self._store.close)  # also when it is forgotten
 
     # writing
 
@@ -207,9 +208,7 @@ class OnlineStore:
 
     def close(self) -> None:
         """Let go of files and connections, and of the right to write."""
-        if not self._closed:
-            self._closed = True
-            self._store.close()
+        self._close()
 
     def __enter__(self) -> OnlineStore:
         return self
