@@ -183,3 +183,43 @@ def test_positions_are_kept_by_source_and_survive(tmp_path):
     with features.OnlineStore(tmp_path, count) as store:
         assert (store.position("journal"), store.position("redis")) == ("7", "5-0")
         assert store.apply({"payment": payments(1), "click": payments(2)}).ignored == 1
+
+
+def test_the_map_grows_by_itself_while_others_read(tmp_path, monkeypatch):
+    import threading
+
+    from workbench.features import lmdb_store
+
+    monkeypatch.setattr(lmdb_store, "_MAP_BYTES", 2**18)
+    count = features.count(**PER, name="n")
+    with features.OnlineStore(tmp_path, count) as store:
+        store.apply({"payment": payments(0)})
+        done, counts = threading.Event(), set()
+
+        def read():
+            while not done.is_set():
+                counts.add(store.read({"user": 1}, at=START + DAY)["n"])
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        for number in range(5):
+            rows = payments(*[0] * 5_000).with_columns(
+                user=pl.int_range(pl.len()), event=pl.int_range(pl.len()) + 5_000 * number + 9
+            )
+            store.apply({"payment": rows})
+        done.set()
+        reader.join()
+        assert store.read({"user": 1}, at=START + DAY) == {"n": 6}
+        assert max(counts) > 1
+    assert (tmp_path / "data.mdb").stat().st_size > 2**19
+
+
+def test_a_forgotten_store_lets_go_of_its_files_and_its_right_to_write(tmp_path):
+    count = features.count(**PER, name="n")
+    for number in range(600):  # more than there are addresses for, were they kept
+        store = features.OnlineStore(tmp_path / str(number % 300), count)
+    store.apply({"payment": payments(0)})
+    del store
+    from workbench.features.lmdb_store import _open
+
+    assert not [path for path in _open if path.startswith(str(tmp_path))]

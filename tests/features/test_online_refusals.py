@@ -194,6 +194,8 @@ def test_two_objects_of_one_process_may_take_turns(tmp_path):
     assert second.read({"user": 1}, at=START + DAY) == {"n": 4}
     second.close()
     second.close()
+    with pytest.raises(ValueError, match="is closed"):
+        second.read({"user": 1}, at=START + DAY)
 
 
 @pytest.mark.parametrize("spoil", ["cut", "zeros", "text"])

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from workbench.features.advance import Batch, new_records
+from workbench.features.advance import Batch, advance
 from workbench.features.arrivals import Arrivals
 from workbench.features.catalog import CATALOG, HEAD, LEDGER, NEVER, Catalog, Ledger, shapes_of
 from workbench.features.definition import Feature
@@ -163,12 +163,12 @@ class Books:
         self.watermark[group.name] = newest
         if not rows:
             return 0
-        records = new_records(
-            Batch(group, rows), self.programs[group.name][0], self.catalog, newest,
-            self.transaction, lambda column: self.texts.codes(column, self.transaction),
+        fresh = watermark == NEVER  # nothing was ever taken
+        program = self.programs[group.name][0]
+        return advance(
+            Batch(group, rows), program, self,
+            lambda column: self.texts.codes(column, self.transaction), fresh,
         )  # fmt: skip
-        self.transaction.put_many(records)
-        return len(records)
 
     def _seen(self, group: str, kind: str) -> SeenIds:
         if (group, kind) not in self.seen:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from workbench.features.kernels_words import check_sum
 from workbench.features.tracks import (
     CARRY,
     DISTINCT,
@@ -26,7 +27,7 @@ from workbench.features.tracks import (
     TILES,
 )
 
-__all__ = ["FOREVER", "add_carefully", "check_sum", "merge_squares", "update"]
+__all__ = ["FOREVER", "add_carefully", "merge_squares", "update"]
 
 FOREVER = np.iinfo(np.int64).min
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -41,6 +42,7 @@ def update(old, old_at, events_at, order, time, known, tie, masks, values, track
     """
     old_floats, floats = old.view(np.float64), out.view(np.float64)
     numbers, tile, p = values.view(np.float64), np.empty(6), 0
+    out_at[0] = 0
     for e in range(len(old_at) - 1):
         q, stop, began = old_at[e], old_at[e + 1], p
         if q < stop and old[stop - 1] != check_sum(old, q, stop - 1):
@@ -69,16 +71,6 @@ def update(old, old_at, events_at, order, time, known, tie, masks, values, track
         p += 1
         out_at[e + 1] = p
     return -1
-
-
-@njit(cache=True, nogil=True)
-def check_sum(words, first, stop):
-    """One word that differs if any of the words does."""
-    mixed = np.uint64(stop - first)
-    for i in range(first, stop):
-        mixed = (mixed ^ np.uint64(words[i])) * _MIX
-        mixed ^= mixed >> np.uint64(29)
-    return np.int64(mixed)
 
 
 @njit(cache=True, nogil=True)
@@ -260,8 +252,7 @@ def _not_younger(old, at, row, ordered, time, known, tie):
 
 @njit(cache=True, nogil=True)
 def _write_entry(out, at, row, ordered, width, time, known, tie, values, track):
-    """Values lie by column: word w of a row is `stride` words after word w - 1."""
-    value_at, stride = track[9], track[10]
+    value_at = track[9] + row * track[10]
     out[at] = time[row]
     at += 1
     if ordered:
@@ -269,7 +260,7 @@ def _write_entry(out, at, row, ordered, width, time, known, tie, values, track):
         at += 2
         width -= 2
     for w in range(width - 1):
-        out[at + w] = values[value_at + w * stride + row]
+        out[at + w] = values[value_at + w]
 
 
 @njit(cache=True, nogil=True)

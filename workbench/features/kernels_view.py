@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from workbench.features.kernels_state import FOREVER, add_carefully, check_sum, merge_squares
+from workbench.features.kernels_state import FOREVER, add_carefully, merge_squares
+from workbench.features.kernels_words import check_sum
 from workbench.features.tracks import (
     CARRY,
     COUNT_OF,
@@ -37,13 +38,12 @@ from workbench.features.tracks import (
 __all__ = ["NULL", "READ", "TRUNCATED", "read_lists", "read_values"]
 
 NULL, READ, TRUNCATED = 0, 1, 2
-_AFTER_ALL = np.iinfo(np.int64).max
 _US_A_DAY = 86_400_000_000
 
 
 @njit(cache=True, nogil=True)
 def read_values(words, at, times, widths, views, reads, out, state):
-    """Values of all reads for each record, as words; the first damaged record's number, or -1.
+    """Values of all reads for each record, as words; how many are not READ, or damaged: -1 - r.
 
     `out` and `state` have shapes (reads, records); `state` is NULL, READ or TRUNCATED.
     """
@@ -51,9 +51,10 @@ def read_values(words, at, times, widths, views, reads, out, state):
     places = np.empty(len(widths), np.int64)
     seen = np.empty((len(views), 5))
     found = np.empty((len(views), 2), np.int64)  # number or place, and whether complete
+    odd = 0
     for r in range(len(times)):
         if not _places(words, at[r], at[r + 1], widths, places):
-            return r
+            return -1 - r
         t = times[r]
         for v in range(len(views)):
             view = views[v]
@@ -96,7 +97,8 @@ def read_values(words, at, times, widths, views, reads, out, state):
                 results[f, r] = seen[v, 3]
             elif what == MAX_OF:
                 results[f, r] = seen[v, 4]
-    return -1
+            odd += state[f, r] != READ
+    return odd
 
 
 @njit(cache=True, nogil=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 __all__ = ["LmdbStore"]
 
 FILE = "data.mdb"
-_MAP_BYTES = 2**40  # of addresses, not of disk or memory; the file grows as it is used
+_MAP_BYTES = 2**38  # of addresses, not of disk or memory; the file grows as it is used
 _open: dict[str, LmdbStore] = {}
 _opening = threading.Lock()
 
@@ -29,8 +29,9 @@ class LmdbStore:
 
         self.folder, self._lmdb, self._pid = folder, lmdb, os.getpid()
         folder.mkdir(parents=True, exist_ok=True)
-        self._locked = None
+        self._locked, self._closed = None, False
         self._writing = threading.RLock()
+        self._mapped = threading.Lock()  # nobody reads while the map moves
         self._env = self._opened()
         self._users = 0
 
@@ -53,8 +54,11 @@ class LmdbStore:
     def read(self, keys: list[bytes]) -> list[bytes | None]:
         """The values of some keys, None for those there are not, all of one commit."""
         try:
-            with self._env.begin() as transaction:  # one that was used before, renewed
+            with self._mapped, self._env.begin() as transaction:  # one of before, renewed
                 return [*map(transaction.get, keys)]
+        except self._lmdb.MapResizedError:
+            self._grow(0)  # as another process did
+            return self.read(keys)
         except self._lmdb.Error as error:
             raise self._broken(error) from error
 
@@ -75,7 +79,9 @@ class LmdbStore:
                 with self._env.begin(write=True) as transaction:
                     return work(_Writing(transaction))
             except self._lmdb.MapFullError:
-                self._env.set_mapsize(2 * self._env.info()["map_size"])
+                self._grow(2 * self._env.info()["map_size"])
+            except self._lmdb.MapResizedError:
+                self._grow(0)
             except self._lmdb.Error as error:
                 raise self._broken(error) from error
 
@@ -86,6 +92,7 @@ class LmdbStore:
             if self._users > 0:
                 return
             _open.pop(str(self.folder), None)
+            self._closed = True
             self._env.close()
             if self._locked is not None:
                 os.close(self._locked)
@@ -113,6 +120,10 @@ class LmdbStore:
         env.reader_check()
         return env
 
+    def _grow(self, size: int) -> None:
+        with self._mapped:
+            self._env.set_mapsize(size)
+
     def _lock(self) -> None:
         if self._locked is not None:
             return
@@ -132,6 +143,8 @@ class LmdbStore:
         self._locked = handle
 
     def _broken(self, error) -> ValueError:
+        if self._closed:
+            return ValueError(f"the store {self.folder} is closed")
         return ValueError(
             f"{self.where} cannot be read, it is damaged or no store ({error}): delete the folder "
             "and materialise from the log again"
@@ -149,7 +162,7 @@ class _Writing:
         """Values of some keys, None for those there are not."""
         return [*map(self.get, keys)]
 
-    def put_many(self, pairs: list[tuple[bytes, bytes]]) -> None:
+    def put_many(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
         """Set some keys."""
         self._transaction.cursor().putmulti(pairs)
 

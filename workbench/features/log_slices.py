@@ -34,22 +34,20 @@ def slices(log, groups: list[Group], since: int, late_us: int, until: int):
             raise ValueError(
                 f"events of kind {kind!r} need the columns time and known_at; they have {names}"
             )
-        lazy = lazy.filter(pl.col("known_at") < end)
+        known = pl.col("known_at") < end
         if since != NEVER:
             first = since - late_us if "event" in names else since
-            lazy = lazy.filter(pl.col("known_at") >= _EPOCH + first * _US)
+            known &= pl.col("known_at") >= _EPOCH + first * _US
+        lazy = lazy.filter(known)
         leaves = [leaf for group in groups for leaf in group.leaves if leaf.of == kind]
         needed = frozenset().union(*(leaf.columns for leaf in leaves)) | {"event"}
         needed = sorted((needed - {"time", "known_at"}) & {*names})
         scans[kind] = lazy.select("time", "known_at", *needed)
     cuts = _cuts([*scans.values()])
     for low, high in itertools.pairwise([None, *cuts, None]):
-        part = pl.lit(True)
-        if low is not None:
-            part &= pl.col("known_at") >= low
-        if high is not None:
-            part &= pl.col("known_at") < high
-        yield {kind: lazy.filter(part).collect() for kind, lazy in scans.items()}
+        parts = [pl.col("known_at") >= low] if low is not None else []
+        parts += [pl.col("known_at") < high] if high is not None else []
+        yield {kind: lazy.filter(*parts).collect() for kind, lazy in scans.items()}
 
 
 def _cuts(scans: list[pl.LazyFrame]) -> list[datetime]:

@@ -9,6 +9,7 @@ all that was applied gives exactly what `training_frame` gives for a request of 
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ import polars as pl
 
 from workbench.features.composed import Definition
 from workbench.features.offline import read_features
-from workbench.features.online_reads import read_frame, read_one
+from workbench.features.online_reads import Plan, read_frame, read_one
 from workbench.features.reading import check_names
 from workbench.features.tracks import groups_of
 from workbench.features.viewing import Reader
@@ -97,10 +98,11 @@ class OnlineStore:
         self.address, self.late_days, self.on_error = str(address), late_days, on_error
         leaves = [leaf for feature in self.features for leaf in feature.leaves]
         self._groups = groups_of(leaves)
+        self._plan = Plan(self.features, self._groups)
         self._store = _open(self.address, timeout_seconds)
         self._reader = Reader(self._store, self._groups)
         self._writer = Writer(self._store, self._groups, timedelta(days=late_days) // _US)
-        self._closed = False
+        self._close = weakref.finalize(self, self._store.close)  # also when it is forgotten
 
     # writing
 
@@ -206,9 +208,7 @@ class OnlineStore:
 
     def close(self) -> None:
         """Let go of files and connections, and of the right to write."""
-        if not self._closed:
-            self._closed = True
-            self._store.close()
+        self._close()
 
     def __enter__(self) -> OnlineStore:
         return self

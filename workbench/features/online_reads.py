@@ -11,20 +11,35 @@ import polars as pl
 from workbench.features.composed import Ratio
 from workbench.features.definition import Feature
 from workbench.features.entity_keys import key_of, keys_of, plain_key
-from workbench.features.reading import read_requests
 from workbench.features.tracks import Group
 from workbench.features.viewing import GroupView
+from workbench.tables import one_frame
 
-__all__ = ["read_frame", "read_one"]
+__all__ = ["Plan", "read_frame", "read_one"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 
 
+class Plan:
+    """Where the values of each feature come from, looked up once."""
+
+    def __init__(self, features: list, groups: list[Group]):
+        self.features, self.groups = features, groups
+        self.leaves = [leaf for group in groups for leaf in group.leaves]
+        self.names = [each.name for each in features]
+        self.keys = sorted({key for group in groups for key in group.per})
+        inputs = frozenset().union(*(each.inputs for each in features))
+        self.others = sorted(inputs - {*self.keys} - {"time"})
+        self.simple = all(isinstance(each, Feature) for each in features)
+        places = {leaf: place for place, leaf in enumerate(self.leaves)}
+        self.places = [places[each] for each in features] if self.simple else []
+
+
 def read_one(store, keys: Mapping[str, object], t: int) -> dict[str, object]:
     """The features of one request, by name."""
-    reader = store._reader
-    ids = [_ids_of(group, keys) for group in store._groups]
+    reader, plan = store._reader, store._plan
+    ids = [_ids_of(group.per, keys) for group in plan.groups]
 
     def keys_for(prefixes):
         return [
@@ -38,29 +53,31 @@ def read_one(store, keys: Mapping[str, object], t: int) -> dict[str, object]:
         if store.on_error == "raise":
             raise
         return {each.name: _missing(each) for each in store.features}
-    leaves: dict[Feature, object] = {}
+    found: list = []
     for view, some, record, mark in zip(reader.views, ids, records, marks, strict=True):
-        check_known(view.group, mark)
+        if mark is None:
+            raise _unknown(view.group)
         if some is None:
-            values = [None] * len(view.group.leaves)
-        else:
-            for key, value, wanted in zip(view.group.per, some, view.key_types, strict=True):
-                _check_type(key, value, wanted)
-            values, truncated = view.values(record[0], reader.moment(t, mark))
-            reader.truncated += truncated
-        leaves.update(zip(view.group.leaves, values, strict=True))
-    return {each.name: _combined(each, leaves, keys, t) for each in store.features}
+            found += [None] * len(view.group.leaves)
+            continue
+        for key, value, wanted in zip(view.group.per, some, view.key_types, strict=True):
+            if wanted is not None and (wanted == "String") != isinstance(value, str):
+                came = "String" if isinstance(value, str) else "Int64"
+                raise ValueError(_other_type(key, came, wanted))
+        values, truncated = view.values(record[0], t if t > mark else reader.moment(t, mark))
+        reader.truncated += truncated
+        found += values
+    if plan.simple:
+        return {name: found[at] for name, at in zip(plan.names, plan.places, strict=True)}
+    leaves = dict(zip(plan.leaves, found, strict=True))
+    return {each.name: _combined(each, leaves, keys, t) for each in plan.features}
 
 
 def read_frame(store, columns, at: datetime | None) -> pl.DataFrame:
     """The features of many requests as columns beside theirs."""
-    asked, single = _asked(store, columns, at)
-    reader, n = store._reader, len(asked)
-    taken = sorted({each.name for each in store.features} & set(asked.columns))
-    if taken:
-        raise ValueError(f"requests already have a column {taken[0]!r}: give the feature a name=")
-    times = asked["time"].to_physical().to_numpy()
-    parts = [_Part(group, asked, single) for group in store._groups]
+    reader, plan = store._reader, store._plan
+    asked = Requests(plan, columns, at)
+    parts = [_Part(group, asked) for group in plan.groups]
     try:
         records, marks = reader.records(
             lambda prefixes: [
@@ -70,45 +87,86 @@ def read_frame(store, columns, at: datetime | None) -> pl.DataFrame:
     except ConnectionError:
         if store.on_error == "raise":
             raise
-        return _all_missing(store, asked)
-    leaves: dict[Feature, pl.Series] = {}
-    for view, part, found, mark in zip(reader.views, parts, records, marks, strict=True):
-        check_known(view.group, mark)
+        return asked.frame().with_columns(**{x.name: pl.lit(_missing(x)) for x in plan.features})
+    found: list[pl.Series] = []
+    for view, part, some, mark in zip(reader.views, parts, records, marks, strict=True):
+        if mark is None:
+            raise _unknown(view.group)
         part.check(view)
-        whens = _moments(reader, times, mark, part)
-        made, truncated = view.columns(part.spread(found), whens)
+        times = part.times
+        if len(times) and times.min() <= mark:
+            times = np.array([reader.moment(t, mark) for t in times.tolist()], np.int64)
+        made, truncated = view.columns(part.spread(some), times)
         reader.truncated += truncated
-        for leaf, column in zip(view.group.leaves, made, strict=True):
-            leaves[leaf] = part.whole(column, n)
-    made = {each.name: each.combine(leaves, asked) for each in store.features}
-    return asked.with_columns(**made) if at is not None or "time" in columns else (
-        asked.drop("time").with_columns(**made)
-    )  # fmt: skip
+        found += [part.whole(column, asked.rows) for column in made]
+    if plan.simple:
+        made = [found[at].alias(name) for name, at in zip(plan.names, plan.places, strict=True)]
+    else:
+        leaves = dict(zip(plan.leaves, found, strict=True))
+        whole = asked.frame(clock=True)
+        made = [each.combine(leaves, whole).alias(each.name) for each in plan.features]
+    return asked.frame().hstack(made)
 
 
-def check_known(group: Group, mark: int | None) -> None:
-    """A group that the store does not hold cannot be read."""
-    if mark is None:
-        names = [leaf.name for leaf in group.leaves]
-        raise ValueError(
-            f"not materialised: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}; the store "
-            "holds other definitions. Materialise these from the log first"
+class Requests:
+    """Many requests: their columns, of one row where all have the same, and their times."""
+
+    def __init__(self, plan: Plan, columns, at: datetime | None):
+        if not isinstance(columns, Mapping):
+            table = one_frame(columns, "the table of requests")
+            columns = {name: table[name] for name in table.columns}
+        for name in (*plan.keys, *plan.others):
+            if name not in columns:
+                raise ValueError(f"requests have no column {name!r}; they have {list(columns)}")
+        for name in plan.names:
+            if name in columns:
+                raise ValueError(
+                    f"requests already have a column {name!r}: give the feature a name="
+                )
+        self.single = {name for name, value in columns.items() if _is_single(value)}
+        self.columns = {
+            name: pl.Series(name, [value] if name in self.single else value)
+            for name, value in columns.items()
+        }
+        lengths = {len(self.columns[name]) for name in columns if name not in self.single}
+        if len(lengths) > 1:
+            raise ValueError(f"the columns of requests have different lengths: {sorted(lengths)}")
+        self.rows = lengths.pop() if lengths else 1
+        self.time = _clock(at if at is not None else self.columns.get("time"))
+        for name in plan.others:
+            if self.columns[name].dtype.is_float():
+                self.columns[name] = self.columns[name].fill_nan(None)
+        if at is None and "time" in columns:
+            self.columns["time"] = self.time
+
+    def frame(self, clock: bool = False) -> pl.DataFrame:
+        """The columns as they came; with `clock`, the time of each request too."""
+        columns = self.columns | ({"time": self.time} if clock else {})
+        return pl.DataFrame(
+            [
+                column.new_from_index(0, self.rows) if len(column) == 1 < self.rows else column
+                for column in (each.alias(name) for name, each in columns.items())
+            ]
         )
 
 
 class _Part:
     """The keys of one group among many requests; one for all where none of them differs."""
 
-    def __init__(self, group: Group, asked: pl.DataFrame, single: set[str]):
-        self.group = group
-        self.one = {*group.per, "time"} <= single and len(asked) > 0
-        frame = asked.select(group.per)
-        frame = frame.head(1) if self.one else frame
-        self.columns = [plain_key(frame[key], key, "requests") for key in group.per]
+    def __init__(self, group: Group, asked: Requests):
+        self.per = group.per
+        columns = [plain_key(asked.columns[key], key, "requests") for key in group.per]
+        times = asked.time.to_physical().to_numpy()
+        rows = max(len(times), *map(len, columns)) if asked.rows > 0 else 0
+        self.columns = [
+            each if len(each) == rows else each.new_from_index(0, rows) for each in columns
+        ]
+        self.times = np.array(times if len(times) == rows else np.repeat(times, rows), np.int64)
         self.null = None
         if any(column.null_count() for column in self.columns):
-            null = pl.DataFrame(self.columns).select(pl.any_horizontal(pl.all().is_null()))
-            self.null = null.to_series().to_numpy()
+            self.null = np.zeros(rows, bool)
+            for column in self.columns:
+                self.null |= column.is_null().to_numpy()
 
     def keys(self, prefix: bytes) -> list[bytes]:
         """Of those that are not null."""
@@ -127,81 +185,62 @@ class _Part:
         return [None if null else next(left) for null in self.null.tolist()]
 
     def check(self, view: GroupView) -> None:
-        for key, column, wanted in zip(self.group.per, self.columns, view.key_types, strict=True):
+        """Ids must be of the type that the store has."""
+        for key, column, wanted in zip(self.per, self.columns, view.key_types, strict=True):
             if wanted is not None and str(column.dtype) not in (wanted, "Null"):
                 raise ValueError(_other_type(key, str(column.dtype), wanted))
 
-    def whole(self, column: pl.Series, n: int) -> pl.Series:
+    def whole(self, column: pl.Series, rows: int) -> pl.Series:
         """A leaf's column for all requests; null where a key is."""
         if self.null is not None:
             column = pl.select(pl.when(pl.Series(~self.null)).then(column)).to_series()
-        return column.new_from_index(0, n) if self.one else column
+        return column.new_from_index(0, rows) if len(column) == 1 < rows else column
 
 
-def _moments(reader, times: np.ndarray, mark: int, part: _Part) -> np.ndarray:
-    times = times[:1] if part.one else times
-    if not len(times) or times.min() > mark:
-        return np.ascontiguousarray(times, np.int64).copy()
-    return np.array([reader.moment(t, mark) for t in times.tolist()], np.int64)
-
-
-def _asked(store, columns, at: datetime | None) -> tuple[pl.DataFrame, set[str]]:
-    """All requests as a frame with `time`, and the columns that are one value for all."""
-    keys = sorted({key for group in store._groups for key in group.per})
-    others = {name for each in store.features for name in each.inputs} - {*keys, "time"}
-    if at is None and "time" not in columns:
-        at = datetime.now(UTC)
-    if not isinstance(columns, Mapping):
-        table = columns
-        if at is not None:
-            table = pl.DataFrame(table).with_columns(time=pl.lit(at))
-        return read_requests(table, keys, sorted(others)), {"time"} if at is not None else set()
-    absent = sorted(({*keys} | others) - set(columns))
-    if absent:
-        raise ValueError(f"requests have no column {absent[0]!r}; they have {list(columns)}")
-    if at is not None and getattr(at, "tzinfo", None) is None:
-        raise ValueError(f"at must be a time with a zone, got {at!r}")
-    columns = dict(columns) | ({} if at is None else {"time": at})
-    single = {name for name, value in columns.items() if _is_single(value)}
-    lengths = {len(value) for name, value in columns.items() if name not in single}
-    if len(lengths) > 1:
-        raise ValueError(f"the columns of requests have different lengths: {sorted(lengths)}")
-    n = lengths.pop() if lengths else 1
-    made = {
-        name: pl.Series([value]).new_from_index(0, n) if name in single else pl.Series(value)
-        for name, value in columns.items()
-    }
-    frame = pl.DataFrame(made)
-    extra = frame.drop([name for name in (*keys, *others, "time") if name in frame.columns])
-    asked = read_requests(frame, keys, sorted(others))
-    asked = pl.concat([asked, extra], how="horizontal") if extra.width else asked
-    return asked.select(frame.columns), single
+def _clock(given) -> pl.Series:
+    """Times as Polars keeps them, one or n; now if none is given."""
+    if given is None:
+        return pl.Series("time", [datetime.now(UTC)])
+    if not isinstance(given, pl.Series):
+        if getattr(given, "tzinfo", None) is None:
+            raise ValueError(f"at must be a time with a zone, got {given!r}")
+        return pl.Series("time", [(given - _EPOCH) // _US]).cast(pl.Datetime("us", "UTC"))
+    if given.dtype != pl.Datetime or given.dtype.time_zone is None:
+        raise ValueError(f"time of requests must be a time with a zone, got {given.dtype}")
+    if given.null_count():
+        raise ValueError(f"time of requests is null in {given.null_count()} rows")
+    return given.dt.convert_time_zone("UTC").dt.cast_time_unit("us")
 
 
 def _is_single(value) -> bool:
     return value is None or isinstance(value, str | datetime) or not hasattr(value, "__len__")
 
 
-def _ids_of(group: Group, keys: Mapping[str, object]) -> tuple | None:
+def _ids_of(per: tuple[str, ...], keys: Mapping[str, object]) -> tuple | None:
     """The keys of a group in a request; None if one is null."""
-    try:
-        ids = tuple(keys[key] for key in group.per)
-    except KeyError as error:
-        raise ValueError(f"the request has no key {error}; it has {list(keys)}") from None
-    for key, value in zip(group.per, ids, strict=True):
+    ids = []
+    for key in per:
+        if key not in keys:
+            raise ValueError(f"the request has no key {key!r}; it has {list(keys)}")
+        value = keys[key]
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | str | np.integer):
-            raise ValueError(
-                f"{key} of the request must be a whole number or a text, got {value!r}"
-            )
-    return tuple(value if isinstance(value, str) else int(value) for value in ids)
+        if type(value) not in (int, str):
+            if isinstance(value, bool) or not isinstance(value, int | str | np.integer):
+                raise ValueError(
+                    f"{key} of the request must be a whole number or a text, got {value!r}"
+                )
+            value = value if isinstance(value, str) else int(value)
+        ids.append(value)
+    return tuple(ids)
 
 
-def _check_type(key: str, value: int | str, wanted: str | None) -> None:
-    came = "String" if isinstance(value, str) else "Int64"
-    if wanted is not None and came != wanted:
-        raise ValueError(_other_type(key, came, wanted))
+def _unknown(group: Group) -> ValueError:
+    names = [leaf.name for leaf in group.leaves]
+    return ValueError(
+        f"not materialised: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}; the store "
+        "holds other definitions. Materialise these from the log first"
+    )
 
 
 def _other_type(key: str, came: str, wanted: str) -> str:
@@ -228,7 +267,3 @@ def _combined(feature, leaves: dict[Feature, object], keys: Mapping[str, object]
 
 def _missing(feature):
     return feature.missing if isinstance(feature, Feature) else None
-
-
-def _all_missing(store, asked: pl.DataFrame) -> pl.DataFrame:
-    return asked.with_columns(**{each.name: pl.lit(_missing(each)) for each in store.features})

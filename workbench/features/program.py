@@ -37,7 +37,7 @@ class Program:
     ----------
     tracks : ndarray of int64, shape (tracks, 11)
         form, kind, width, step, lag, window, most, held; then, filled in for each batch, where
-        its masks and its values lie, and how far apart the words of a value.
+        its masks and its values lie, and how many words of value a row has.
     widths : ndarray of int64, shape (tracks,)
     views : ndarray of int64, shape (views, 11)
     reads : ndarray of int64, shape (leaves, 6)

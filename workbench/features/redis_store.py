@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterable
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
+from workbench.features.redis_line import RedisLine
+
 __all__ = ["LEASE_SECONDS", "RedisStore"]
 
 LEASE_SECONDS = 5.0
@@ -43,7 +45,8 @@ class RedisStore:
                 retry_on_error=[redis.ConnectionError],  # the server was started again
             )
 
-        self._reading, self._writing = client(timeout_seconds), client(_WRITE_SECONDS)
+        self._line = RedisLine(parts, timeout_seconds)
+        self._writing = client(_WRITE_SECONDS)
         self._prefix = f"features:{name}:".encode()
         self._lease, self._token = self._prefix + b"lease", secrets.token_hex(8).encode()
         self._one_writer = threading.RLock()
@@ -54,8 +57,10 @@ class RedisStore:
         if not keys:
             return []
         prefix = self._prefix
-        with self._reachable():
-            return self._reading.mget([prefix + key for key in keys])
+        try:
+            return self._line.mget([prefix + key for key in keys])
+        except ConnectionError as error:
+            raise self._gone(error) from error
 
     @contextlib.contextmanager
     def exclusively(self):
@@ -95,10 +100,10 @@ class RedisStore:
     def close(self) -> None:
         """Let go of the connections and of the lease."""
         with contextlib.suppress(self._redis.RedisError):
-            if self._held and self._reading.get(self._lease) == self._token:
-                self._reading.delete(self._lease)
+            if self._held and self._writing.get(self._lease) == self._token:
+                self._writing.delete(self._lease)
         self._held = False
-        self._reading.close()
+        self._line.close()
         self._writing.close()
 
     def _take_lease(self) -> bool:
@@ -112,7 +117,10 @@ class RedisStore:
         try:
             yield
         except (self._redis.ConnectionError, self._redis.TimeoutError) as error:
-            raise ConnectionError(f"the store {self.where} cannot be reached: {error}") from error
+            raise self._gone(error) from error
+
+    def _gone(self, error: Exception) -> ConnectionError:
+        return ConnectionError(f"the store {self.where} cannot be reached: {error}")
 
 
 class _Writing:
@@ -133,7 +141,7 @@ class _Writing:
         found = dict(zip(stored, self._client.mget(stored), strict=True)) if stored else {}
         return [self._new[key] if key in self._new else found[key] for key in keys]
 
-    def put_many(self, pairs: list[tuple[bytes, bytes]]) -> None:
+    def put_many(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
         """Set some keys."""
         self._new.update((self._prefix + key, bytes(value)) for key, value in pairs)
 

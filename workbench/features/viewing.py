@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from workbench.features.advance import joined
 from workbench.features.catalog import CATALOG, HEAD, NEVER, Catalog, shapes_of
 from workbench.features.program import layout
 from workbench.features.texts import Texts
@@ -84,7 +85,9 @@ class GroupView:
     """One group's program, as far as the types of its columns are known."""
 
     def __init__(self, group: Group, texts: Texts):
-        self.group, self.texts = group, texts
+        from workbench.features import kernels_view
+
+        self.group, self.texts, self._kernels = group, texts, kernels_view
         self.key_types: list[str | None] = [None] * len(group.per)
         self.learn(Catalog())
 
@@ -93,15 +96,15 @@ class GroupView:
         group, self.program = self.group, layout(self.group, shapes_of(self.group, catalog.types))
         self.key_types = [catalog.keys.get(key) for key in group.per]
         what = self.program.reads[:, 1].tolist()
-        self.whole = [kind in (COUNT_OF, NUMBER_OF) for kind in what]
         self.lists = {place for place, kind in enumerate(what) if kind == LIST_OF}
-        self.odd, self.floats = {}, []  # values that are no floats need a second look
-        for place, kind in enumerate(what):
-            dtype = self.program.dtypes[place]
-            self.floats.append(not self.whole[place] and (kind != VALUE_OF or dtype.is_float()))
-            plain = dtype is None or dtype.is_float() or (dtype.is_integer() and dtype != pl.UInt64)
-            if kind == VALUE_OF and not plain:
-                self.odd[place] = dtype
+        self.odd, self.plain = {}, set()  # values that are no floats need a second look
+        for place, (kind, dtype) in enumerate(zip(what, self.program.dtypes, strict=True)):
+            if kind in (COUNT_OF, NUMBER_OF):
+                self.plain.add(place)
+            elif kind == VALUE_OF and not dtype.is_float():
+                self.plain.add(place)
+                if not dtype.is_integer() or dtype == pl.UInt64:
+                    self.odd[place] = dtype
         self.vectors = {p for p, dtype in self.odd.items() if isinstance(dtype, pl.List)}
         self.defaults = {
             place: leaf.missing
@@ -110,87 +113,92 @@ class GroupView:
         }
 
     def compute(self, records: list[bytes | None], times: np.ndarray):
-        """Words and states of all values, shapes (leaves, n); lists are left out."""
-        from workbench.features import kernels_view as kernels
+        """Words and states of all values, shapes (leaves, n), and how many are null.
 
+        Lists are left out.
+        """
         words, at = joined(records)
         program, n = self.program, len(records)
         out = np.empty((len(program.reads), n), np.int64)
         state = np.empty((len(program.reads), n), np.int8)
-        damaged = kernels.read_values(
+        odd = self._kernels.read_values(
             words, at, times, program.widths, program.views, program.reads, out, state
         )
-        self._check(damaged)
-        return words, at, out, state
+        if odd < 0:
+            raise self._damage()
+        return words, at, out, state, odd
 
     def list_of(self, place: int, words, at, times) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Offsets, words and states of a list feature."""
-        from workbench.features import kernels_view as kernels
-
         program, n = self.program, len(times)
         view = program.views[program.reads[place, 0]]
         width = program.value_words[place]
         offsets, state = np.zeros(n + 1, np.int64), np.empty(n, np.int8)
         out = np.empty(0, np.int64)
         for fill in (False, True):
-            damaged = kernels.read_lists(
+            damaged = self._kernels.read_lists(
                 words, at, times, program.widths, view, width, fill, out, offsets, state
             )
-            self._check(damaged)
+            if damaged >= 0:
+                raise self._damage()
             out = np.empty(offsets[-1], np.int64) if not fill else out
         return offsets, out, state
 
     def values(self, record: bytes | None, t: int) -> tuple[list, int]:
         """Values for one entity at t, as plain Python, and how many are truncated."""
         times = np.array([t])
-        words, at, out, state = self.compute([record], times)
-        whole, floats = out[:, 0].tolist(), out.view(np.float64)[:, 0].tolist()
-        made = [
-            number if is_float else word
-            for number, word, is_float in zip(floats, whole, self.floats, strict=True)
-        ]
-        truncated = 0
-        for place, dtype in self.odd.items():
-            made[place] = self._python(place, dtype, words, made[place], state)
+        words, at, out, state, odd = self.compute([record], times)
+        out = out.ravel()
+        made = out.view(np.float64).tolist()
+        if self.plain:
+            whole = out.tolist()
+            for place in self.plain:
+                made[place] = whole[place]
+            for place, dtype in self.odd.items():
+                made[place] = self._python(place, dtype, words, whole[place], state)
         for place in self.lists:
             offsets, found, state[place] = self.list_of(place, words, at, times)
             made[place] = self._list_column(place, offsets, found)[0].to_list()
-        if not state.all() or (state == 2).any():
-            for place in np.flatnonzero(state[:, 0] != _READ).tolist():
-                truncated += state[place, 0] > _READ
-                made[place] = self.defaults.get(place) if state[place, 0] < _READ else None
-        return made, truncated
+            odd += state[place, 0] != _READ
+        return (made, 0) if not odd else (made, self._nulls(made, state))
 
     def columns(self, records: list[bytes | None], times: np.ndarray) -> tuple[list, int]:
         """Values for many entities, one column a leaf, and how many are truncated."""
-        words, at, out, state = self.compute(records, times)
-        made, truncated = [], 0
-        for place in range(len(self.program.reads)):
+        words, at, out, state, odd = self.compute(records, times)
+        floats, made, truncated = out.view(np.float64), [], 0
+        for place, dtype in enumerate(self.program.dtypes):
             if place in self.lists:
                 offsets, found, state[place] = self.list_of(place, words, at, times)
                 column = self._list_column(place, offsets, found)
+            elif place not in self.plain and (dtype is None or dtype == pl.Float64):
+                column = pl.Series(floats[place])
             else:
                 column = self._column(place, words, out[place], state[place])
-            null = state[place] != _READ
-            if null.any():
-                truncated += int((state[place] > _READ).sum())
-                column = _nulled(column, null)
-                if place in self.defaults:
-                    column = _filled(column, state[place] == 0, self.defaults[place])
+            if odd or place in self.lists:
+                null = state[place] != _READ
+                if null.any():
+                    truncated += int((state[place] > _READ).sum())
+                    column = _nulled(column, null)
+                    if place in self.defaults:
+                        column = _filled(column, state[place] == 0, self.defaults[place])
             made.append(column)
         return made, truncated
 
-    def nothing(self, n: int) -> list[pl.Series]:
-        """The columns of n requests without a key: null, in the right types."""
-        columns, _ = self.columns([None], np.zeros(1, np.int64))
-        return [column.clear(n) for column in columns]
+    def _nulls(self, made: list, state: np.ndarray) -> int:
+        """Put null, or what is read instead, where nothing was read; how many are truncated."""
+        truncated = 0
+        for place, mark in enumerate(state[:, 0].tolist()):
+            if mark != _READ:
+                truncated += mark > _READ
+                made[place] = self.defaults.get(place) if mark < _READ else None
+        return truncated
 
     def _column(self, place: int, words, out, state) -> pl.Series:
         dtype = self.program.dtypes[place]
         if place in self.vectors:
             return self._vectors(place, words, out, state)
         if dtype is None:
-            return pl.Series(out if self.whole[place] else out.view(np.float64))
+            return pl.Series(out)
         valid = state == _READ
         return from_words(np.where(valid, out, 0), valid, dtype, self.texts.column)
 
@@ -223,23 +231,11 @@ class GroupView:
             return self._vectors(place, words, np.array([word]), state[place])[0].to_list()
         return from_words(np.array([word]), None, dtype, self.texts.column)[0]
 
-    def _check(self, damaged: int) -> None:
-        if damaged >= 0:
-            raise ValueError(
-                f"a record of {', '.join(self.group.per)} is damaged: delete the store and "
-                "materialise from the log again"
-            )
-
-
-def joined(records: list[bytes | None]) -> tuple[np.ndarray, np.ndarray]:
-    """Records as one array of words, and where each begins; none for None."""
-    if len(records) == 1:
-        content = records[0] or b""
-        return np.frombuffer(content, np.int64), np.array([0, len(content) // 8])
-    parts = [record or b"" for record in records]
-    at = np.zeros(len(parts) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, parts), np.int64, len(parts)) // 8, out=at[1:])
-    return np.frombuffer(b"".join(parts), np.int64), at
+    def _damage(self) -> ValueError:
+        return ValueError(
+            f"a record of {', '.join(self.group.per)} is damaged: delete the store and "
+            "materialise from the log again"
+        )
 
 
 def _nulled(column: pl.Series, null: np.ndarray) -> pl.Series:
