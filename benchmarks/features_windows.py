@@ -90,7 +90,9 @@ def duckdb(paid: pl.DataFrame) -> pl.DataFrame:
         for h in HOURS
     )
     micros = paid.select("user", "amount", micros=pl.col("time").dt.epoch("us"))  # noqa: F841
-    return duckdb.sql(f"SELECT {sides} FROM micros WINDOW {windows}").to_arrow_table()
+    with duckdb.connect() as database:
+        database.execute("SET enable_progress_bar = false")
+        return database.sql(f"SELECT {sides} FROM micros WINDOW {windows}").to_arrow_table()
 
 
 def pandas(paid) -> list:
