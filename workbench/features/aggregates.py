@@ -98,7 +98,7 @@ def max(column: str, **words: Unpack[Words]) -> Feature:
 def std(column: str, **words: Unpack[Words]) -> Feature:
     """Standard deviation of a column, with n - 1; null for fewer than two values.
 
-    Merged pairwise [1]_: no difference of large sums is ever taken.
+    In the log from exact sums, in a store merged pairwise [1]_: no rounded sums are subtracted.
 
     References
     ----------
