@@ -68,3 +68,30 @@ def test_two_writers_of_one_redis_exclude_each_other(redis_address, monkeypatch)
     second.close()
     assert first.apply({"payment": payments(4)}).events == 1
     assert first.read({"user": 1}, at=START + DAY) == {"n": 4}
+
+
+def test_who_slept_through_the_lease_writes_unless_somebody_else_did(redis_address, monkeypatch):
+    from workbench.features import redis_store
+
+    monkeypatch.setattr(redis_store, "LEASE_SECONDS", 0.2)
+    address = f"{redis_address}?name=sleepers"
+    sleeper, other = (redis_store.RedisStore(address, 1.0) for _ in range(2))
+
+    def slowly(writing, meanwhile=lambda: None):
+        count = int(writing.get(b"count") or 0)
+        time.sleep(0.3)
+        meanwhile()
+        writing.put_many([(b"count", b"%d" % (count + 1))])
+
+    def write_in_between():
+        with other.exclusively():
+            other.write(lambda writing: writing.put_many([(b"count", b"10")]))
+        other.close()  # gives the lease back: nobody holds it any more
+
+    with sleeper.exclusively():
+        sleeper.write(slowly)
+    assert sleeper.read([b"count"]) == [b"1"]
+    with sleeper.exclusively(), pytest.raises(ValueError, match="another writer took over"):
+        sleeper.write(lambda writing: slowly(writing, write_in_between))
+    assert sleeper.read([b"count"]) == [b"10"]
+    sleeper.close()

@@ -1,7 +1,8 @@
 """Keys and values in Redis, for features that several machines read; one of them writes.
 
 A commit is one MULTI/EXEC, so that a reader, by one MGET, sees whole commits only. The writer holds
-a lease, a key that expires; the commit watches it, so nobody who lost it can write.
+a lease, a key that expires. What a commit builds on is watched by the number of commits: a writer
+that slept through its lease writes if nobody else did, and is refused if somebody did.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class RedisStore:
         self._writing = client(_WRITE_SECONDS)
         self._prefix = f"features:{name}:".encode()
         self._lease, self._token = self._prefix + b"lease", secrets.token_hex(8).encode()
+        self._commits = self._prefix + b"commits"
         self._one_writer = threading.RLock()
         self._held = False
 
@@ -82,14 +84,15 @@ class RedisStore:
     def write(self, work: Callable[[_Writing], object]):
         """Do some work in one transaction, all of it or nothing; return what it returns."""
         with self._reachable():
-            writing = _Writing(self._writing, self._prefix)
-            done = work(writing)
             with self._writing.pipeline(transaction=True) as commands:
-                commands.watch(self._lease)
+                commands.watch(self._commits)
+                writing = _Writing(self._writing, self._prefix)
+                done = work(writing)
                 if commands.get(self._lease) not in (self._token, None):
                     raise ValueError(f"another writer took over the store {self.where}")
                 commands.multi()
                 writing.commit(commands)
+                commands.incr(self._commits)
                 commands.set(self._lease, self._token, px=int(LEASE_SECONDS * 1000))
                 try:
                     commands.execute()
