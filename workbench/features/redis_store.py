@@ -83,21 +83,20 @@ class RedisStore:
 
     def write(self, work: Callable[[_Writing], object]):
         """Do some work in one transaction, all of it or nothing; return what it returns."""
-        with self._reachable():
-            with self._writing.pipeline(transaction=True) as commands:
-                commands.watch(self._commits)
-                writing = _Writing(self._writing, self._prefix)
-                done = work(writing)
-                if commands.get(self._lease) not in (self._token, None):
-                    raise ValueError(f"another writer took over the store {self.where}")
-                commands.multi()
-                writing.commit(commands)
-                commands.incr(self._commits)
-                commands.set(self._lease, self._token, px=int(LEASE_SECONDS * 1000))
-                try:
-                    commands.execute()
-                except self._redis.WatchError as error:
-                    raise ValueError(f"another writer took over the store {self.where}") from error
+        with self._reachable(), self._writing.pipeline(transaction=True) as commands:
+            commands.watch(self._commits)
+            writing = _Writing(self._writing, self._prefix)
+            done = work(writing)
+            if commands.get(self._lease) not in (self._token, None):
+                raise ValueError(f"another writer took over the store {self.where}")
+            commands.multi()
+            writing.commit(commands)
+            commands.incr(self._commits)
+            commands.set(self._lease, self._token, px=int(LEASE_SECONDS * 1000))
+            try:
+                commands.execute()
+            except self._redis.WatchError as error:
+                raise ValueError(f"another writer took over the store {self.where}") from error
         return done
 
     def close(self) -> None:
