@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -10,7 +11,7 @@ import polars as pl
 from workbench.features.arrivals import Arrivals
 from workbench.features.entity_keys import keys_of
 from workbench.features.program import Program, null_marks
-from workbench.features.threads import plain
+from workbench.features.threads import one_ahead, plain
 from workbench.features.tracks import DISTINCT, LATEST, TILES, Group, Track
 from workbench.features.value_words import to_words
 
@@ -99,18 +100,24 @@ def advance(batch: Batch, program: Program, books, codes: Callable, fresh: bool)
     tracks, masks, values = batch.columns(program, codes)
     events = order, batch.time, batch.known, batch.tie, masks, values, tracks
     watermark = books.watermark[batch.group.name]
-    for first in range(0, len(names), ENTITIES_AT_ONCE):
-        some = names[first : first + ENTITIES_AT_ONCE]
-        old = [None] * len(some) if fresh else transaction.get_many(some)
-        part = np.ascontiguousarray(bounds[:, first : first + len(some) + 1])
-        damaged, records = _computed(old, part, events, watermark)
+
+    def to_compute():
+        for first in firsts:
+            some = names[first : first + ENTITIES_AT_ONCE]
+            old = [None] * len(some) if fresh else transaction.get_many(some)
+            part = np.ascontiguousarray(bounds[:, first : first + len(some) + 1])
+            yield partial(_computed, old, part, events, watermark)
+
+    firsts = range(0, len(names), ENTITIES_AT_ONCE)
+    computed = one_ahead(to_compute()) if len(firsts) > 1 else (call() for call in to_compute())
+    for first, (damaged, records) in zip(firsts, computed, strict=True):
         if damaged >= 0:
             raise ValueError(
                 f"the record of {', '.join(batch.group.per)} = "
                 f"{', '.join(str(key[first + damaged]) for key in keys)} is damaged: delete the "
                 "store and materialise from the log again"
             )
-        transaction.put_many(zip(some, records, strict=True))
+        transaction.put_many(zip(names[first : first + ENTITIES_AT_ONCE], records, strict=True))
     return len(names)
 
 
