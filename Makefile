@@ -42,7 +42,7 @@ lint: $(READY) ## ruff on code and notebooks
 bench: $(READY) ## measure us, a peer and the raw limit side by side (long)
 	@$(BIN)/workbench bench
 
-services: ## Redis and Chromium by the system's package manager, where it can
+services: ## install Redis and Chromium where it can, and start Redis on this machine
 	@sh .ci/services
 
 lock: .venv/uv-$(UV) ## resolve pyproject.toml into requirements.lock (UPGRADE=--upgrade for newer)

@@ -68,6 +68,13 @@ def test_the_hour_is_the_one_on_the_wall_also_when_clocks_change():
     assert features.training_frame(monday, weekday, {})["weekday"].to_list() == [1]
 
 
+@pytest.mark.parametrize("part", ["hour", "weekday"])
+def test_one_moment_and_many_have_the_same_hour_all_year(part):
+    there = features.calendar(part, tz="Europe/Zurich")
+    moments = [NOW + timedelta(minutes=437 * n) for n in range(1_500)]
+    assert there.combine({}, pl.DataFrame({"time": moments})).to_list() == [*map(there.at, moments)]
+
+
 def test_a_changed_part_is_a_changed_version():
     other = features.mean("amount", of="payment", per="user", days=31)
     first, second = (features.formula("amount / u", u=u, name="x") for u in (USUAL, other))

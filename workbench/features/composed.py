@@ -11,6 +11,7 @@ frame and for one request.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -165,6 +166,15 @@ class Calendar:
         """Int64, shape (n,)."""
         there = requests["time"].dt.convert_time_zone(self.tz).dt
         return getattr(there, self.part)().cast(pl.Int64).alias(self.name)
+
+    def at(self, moment: datetime) -> int:
+        """The same for one moment.
+
+        >>> Calendar(part="weekday", tz="UTC").at(datetime.fromisoformat("2024-03-31T23:00Z"))
+        7
+        """
+        there = moment.astimezone(ZoneInfo(self.tz))
+        return there.hour if self.part == "hour" else there.isoweekday()
 
 
 Definition = Feature | Ratio | Formula | Calendar

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from workbench.features.composed import Ratio
+from workbench.features.composed import Calendar, Ratio
 from workbench.features.definition import Feature
 from workbench.features.entity_keys import key_of, keys_of, plain_key
 from workbench.features.tracks import Group
@@ -256,6 +256,8 @@ def _combined(feature, leaves: dict[Feature, object], keys: Mapping[str, object]
     if isinstance(feature, Ratio):
         over, under = leaves[feature.over], leaves[feature.under]
         return None if over is None or not under else float(over) / float(under)
+    if isinstance(feature, Calendar):
+        return feature.at(_EPOCH + t * _US)
     absent = sorted(feature.inputs - set(keys) - {"time"})
     if absent:
         raise ValueError(f"the request has no {absent[0]!r} for {feature.name}; it has {[*keys]}")
