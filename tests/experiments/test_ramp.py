@@ -66,6 +66,12 @@ class TestDecide:
             assert (decision.verdict, decision.share) == ("rollback", 0.0)
             assert decision.reasons[0].startswith("errors: harmed, worse by 0.445 (at least")
 
+    def test_where_harm_is_likely_but_not_proven_it_holds(self):
+        # 0.12 against 0.055: z = 2.2 for this look, far from a bound for all looks
+        decision = decide(RAMP, evidence(counts=(9_880, 120), new=0.12))
+        assert (decision.verdict, decision.reasons[-1]) == ("hold", "errors may be harmed")
+        assert decision.table["state"].item() == "suspect"
+
     def test_where_proof_is_asked_for_nothing_advances_without(self):
         ramp = Ramp(control="old", treatment="new", least_users=100, guardrails=[REVENUE])
         few = (Moments(9_900, 10.0, 100.0), Moments(100, 10.0, 100.0))

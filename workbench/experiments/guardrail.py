@@ -2,7 +2,8 @@
 
     loss = how much worse the new arm is, beyond what is tolerated
     low ──────┼────── high     one-sided bounds that hold at all looks together
-              0                low > 0: harmed        high < 0: safe        else: not known yet
+              0                low > 0: harmed        high < 0: safe
+                               else: suspect if this one look would alarm, or unknown
 
 A fixed-horizon test at 5 % that is looked at 40 times stops a quarter of all harmless ramps, and
 half of them when the metric has heavy tails and the new arm is small (measured in the tests). These
@@ -81,6 +82,7 @@ class Loss:
     """Loss beyond what is tolerated, in the metric's unit, with bounds for all looks; arrays."""
 
     loss: np.ndarray
+    error: np.ndarray  # standard error
     low: np.ndarray
     high: np.ndarray
 
@@ -88,6 +90,11 @@ class Loss:
     def harmed(self) -> np.ndarray:
         """Whether harm is proven."""
         return self.low > 0
+
+    @property
+    def suspect(self) -> np.ndarray:
+        """Whether one look alone, at 5 %, would speak of harm: no proof, but no time for more."""
+        return np.isfinite(self.low) & (self.loss > 1.645 * self.error)
 
     @property
     def safe(self) -> np.ndarray:
@@ -159,9 +166,8 @@ def loss_of(guardrail: Guardrail, control: Moments, treatment: Moments, *, alpha
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = tolerance**2 * spread / n + np.maximum(spread, treatment.variance) / m
         mean = np.abs((n * old + m * new) / (n + m))
-        known = (
-            (variance > 0) & np.isfinite(variance) & (mean > 0)
-        )  # else exactly, or nothing happened in either arm
+        # else it is known exactly, or nobody is there, or nothing happened in either arm
+        known = (variance > 0) & np.isfinite(variance) & (mean > 0)
         information = np.where(known, 1 / variance, 1)
     parts = alpha / len(guardrail.scales)  # the sharpest of several bounds: each has its part
     unit = np.where(known, mean, 1)
@@ -170,7 +176,7 @@ def loss_of(guardrail: Guardrail, control: Moments, treatment: Moments, *, alpha
     )
     half = np.where(known, half, 0.0)
     half = np.where(np.minimum(n, m) < guardrail.least_users, np.inf, half)
-    return Loss(loss, loss - half, loss + half)
+    return Loss(loss, np.sqrt(variance), loss - half, loss + half)
 
 
 def sequential_ratio(

@@ -1,7 +1,7 @@
 """More traffic for the new arm, or back: a decision from evidence, and nothing but evidence.
 
     1 % ─► 5 % ─► 10 % ─► 50 % ─► 100 %       advance   enough users and days, nothing wrong
-      │      │       │       │                hold      too little is known, or users are missing
+      │      │       │       │                hold      too little known, users missing, harm likely
       └──────┴───────┴───────┴──► 0 %         rollback  harm is proven beyond what is tolerated
                                               done      the last stage is reached or passed
 
@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 
-import numpy as np
 import polars as pl
 
 from workbench.experiments.difference import Moments
@@ -193,7 +192,9 @@ def decide(ramp: Ramp, evidence: Evidence) -> Decision:
     Each guardrail may stop a harmless ramp with a chance of 1 - confidence over the whole ramp,
     however often one looks: the bounds hold at all looks of a stage (`guardrail`), and the chance
     is divided by the number of stages that have a control. A failed sample ratio holds, since the
-    arms cannot be compared; proven harm rolls back even then: back is the safe side.
+    arms cannot be compared; proven harm rolls back even then: back is the safe side. A guardrail
+    that is suspect (one look alone would alarm) holds too: each stage is judged by its own users, so
+    a ramp that advances forgets what it knew. Holding costs days and needs no proof.
 
     Raises ValueError if the evidence lacks a guarded metric or is of no stage of the ramp.
 
@@ -229,6 +230,7 @@ def decide(ramp: Ramp, evidence: Evidence) -> Decision:
     fewest = min(evidence.counts.get(arm, 0) for arm in (ramp.control, ramp.treatment))
     asked = [each.metric for each in ramp.guardrails if each.proof]
     lacks = [f"{name} is not proven safe yet" for name in asked if states[name] != "safe"]
+    lacks += [f"{name} may be harmed" for name, state in states.items() if state == "suspect"]
     if fewest < ramp.least_users:
         lacks.append(f"{fewest:,} users in the smaller arm, {ramp.least_users:,} are needed")
     if evidence.days < ramp.least_days:
@@ -250,11 +252,12 @@ def _watched(guardrail: Guardrail, control: Moments, treatment: Moments, compare
     alpha = (1 - guardrail.confidence) / compared
     bounds = loss_of(guardrail, control, treatment, alpha=alpha)
     loss, low, high = float(bounds.loss), float(bounds.low), float(bounds.high)
-    state = "harmed" if bounds.harmed else "safe" if bounds.safe else "unknown"
+    names = ("harmed", "safe", "suspect")
+    state = next((name for name in names if getattr(bounds, name)), "unknown")
     told = f"{'worse' if loss > 0 else 'better'} by {abs(loss):.3g}"
-    bound = {"harmed": f" (at least {low:.3g})", "safe": "", "unknown": f" (from {low:.3g})"}[state]
-    if not np.isfinite(loss):
-        told, bound = "no users to compare", ""
+    bound = "" if state == "safe" else f" (at least {low:.3g})"
+    if min(control.users, treatment.users) < guardrail.least_users:
+        told, bound = f"fewer than {guardrail.least_users} users in an arm", ""
     beyond = f" beyond the tolerated {guardrail.tolerated:.0%}" if guardrail.tolerated else ""
     row = (guardrail.metric, control.users, treatment.users, loss, low, high, state)
     return row, f"{guardrail.metric}: {state}, {told}{bound}{beyond}"
