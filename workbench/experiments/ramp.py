@@ -193,8 +193,8 @@ def decide(ramp: Ramp, evidence: Evidence) -> Decision:
     however often one looks: the bounds hold at all looks of a stage (`guardrail`), and the chance
     is divided by the number of stages that have a control. A failed sample ratio holds, since the
     arms cannot be compared; proven harm rolls back even then: back is the safe side. A guardrail
-    that is suspect (one look alone would alarm) holds too: each stage is judged by its own users, so
-    a ramp that advances forgets what it knew. Holding costs days and needs no proof.
+    that is suspect (one look alone would alarm) holds too: each stage is judged by its own users,
+    so a ramp that advances forgets what it knew. Holding costs days and needs no proof.
 
     Raises ValueError if the evidence lacks a guarded metric or is of no stage of the ramp.
 
