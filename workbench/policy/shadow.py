@@ -102,12 +102,12 @@ class Shadow:
             except Exception as error:  # a column that nobody but a shadow looks at
                 self._failed("all", error)
             return dict(live)
-        parts, taken = [live], set(np.unique(live["policy"]).tolist())
+        parts, taken = [live], set(_signatures(live["policy"])[0].tolist())
         for name, child in self.shadows.items():
             answers = self._answer(name, child, _Copies(seen), live, taken)
             if answers is not None:
                 parts.append(answers)
-                taken |= set(np.unique(answers["policy"]).tolist())
+                taken |= set(_signatures(answers["policy"])[0].tolist())
         return concatenate(parts)
 
     def propensity(self, requests: Columns, decisions: Columns) -> np.ndarray:
@@ -117,7 +117,7 @@ class Shadow:
     def _leave(self, seen: Requests, live: Columns) -> None:
         """Give the shadows' work to `later`, with requests as they are at this moment."""
         like = {name: np.asarray(values)[:0] for name, values in live.items()}
-        taken = frozenset(np.unique(live["policy"]).tolist())
+        taken = frozenset(_signatures(live["policy"])[0].tolist())
         now = {name: _own(seen[name]) for name in seen}
         for name, child in self.shadows.items():
 
@@ -203,7 +203,7 @@ def _checked(answers, asked: np.ndarray, live: Columns, taken) -> dict[str, np.n
             raise ValueError(f"{name} must be in [0, 1]")
     if (kept["position"] < 1).any():
         raise ValueError("position must be at least 1")
-    names, signed = np.unique(kept["policy"], return_inverse=True)
+    names, signed = _signatures(kept["policy"])
     if taken & set(names.tolist()):
         raise ValueError(f"{sorted(taken & set(names.tolist()))} is the name of another policy")
     order = np.lexsort((kept["position"], signed, kept["request"]))
@@ -213,6 +213,13 @@ def _checked(answers, asked: np.ndarray, live: Columns, taken) -> dict[str, np.n
     if same.any():
         raise ValueError("several decisions for one request, policy and position")
     return kept
+
+
+def _signatures(policy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The names that sign decisions, and the number of the name in each row."""
+    if len(policy) and (policy == policy[0]).all():  # comparing words is quicker than sorting them
+        return policy[:1], np.zeros(len(policy), np.int64)
+    return np.unique(policy, return_inverse=True)
 
 
 def _alike(name: str, values: np.ndarray, live: np.ndarray) -> np.ndarray:
