@@ -6,6 +6,7 @@ and asks again.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,10 +32,11 @@ def who_was_right(pairs: pl.DataFrame, *, positive: str = "block") -> pl.Series:
             raise ValueError(f"pairs have no column {name!r}; they have {pairs.columns}")
     label = pl.col("label").cast(pl.Boolean)
     live, shadow = ((pl.col(f"{who}_action") == positive) == label for who in ("live", "shadow"))
-    number = pl.when(live).then(pl.when(shadow).then(0).otherwise(1)).when(shadow).then(2)
+    both, only_live, only_shadow, neither = map(pl.lit, _RIGHT)
+    either = pl.when(live).then(only_live).when(shadow).then(only_shadow).otherwise(neither)
     known = live.is_not_null() & shadow.is_not_null()
-    number = pl.when(known).then(number.otherwise(3)).cast(pl.UInt32)
-    return pairs.select(right=number.cast(pl.Enum(_RIGHT)))["right"]
+    right = pl.when(known).then(pl.when(live & shadow).then(both).otherwise(either))
+    return pairs.select(right=right.cast(pl.Enum(_RIGHT)))["right"]
 
 
 def slices(
@@ -211,14 +213,10 @@ def _values(column: pl.Series, bins: int, most: int) -> pl.Series:
     """What a row is put under: a word, a number, or the bin of a number."""
     if column.dtype.is_numeric() and column.n_unique() > most:
         inner = np.unique(np.nanquantile(column.to_numpy(), np.linspace(0, 1, bins + 1)[1:-1]))
-        labels = [f"<= {inner[0]:.4g}"] + [
-            f"{low:.4g} to {high:.4g}" for low, high in zip(inner, inner[1:], strict=False)
-        ]
-        labels.append(f"> {inner[-1]:.4g}")
         code = np.searchsorted(inner, column.fill_null(0).to_numpy(), side="left")
         missing = column.is_null() | (column.is_nan() if column.dtype.is_float() else False)
-        number = pl.Series(code, dtype=pl.UInt32).set(missing, None)
-        return number.cast(pl.Enum([f"{label}{' ' * n}" for n, label in enumerate(labels)]))
+        labels = pl.Series(_labels(inner), dtype=pl.Enum(_labels(inner)))
+        return labels.gather(pl.Series(code, dtype=pl.UInt32).set(missing, None))
     if column.dtype.is_numeric() or column.dtype == pl.Boolean:
         return column
     words = column.cast(pl.String)
@@ -228,6 +226,16 @@ def _values(column: pl.Series, bins: int, most: int) -> pl.Series:
     return pl.select(
         pl.when(words.is_in(kept.implode())).then(words).otherwise(pl.lit("(others)"))
     ).to_series()
+
+
+def _labels(inner: np.ndarray) -> list[str]:
+    """Names of the bins between these edges, with as many digits as tell them apart."""
+    for digits in (4, 8, 17):
+        edges = [f"{edge:.{digits}g}" for edge in inner]
+        if len(set(edges)) == len(edges):
+            break
+    between = [f"{low} to {high}" for low, high in itertools.pairwise(edges)]
+    return [f"<= {edges[0]}", *between, f"> {edges[-1]}"]
 
 
 def _both_scores(pairs: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
