@@ -87,8 +87,8 @@ def cluster_means(
 def share_interval(means: Means, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Wilson's interval with the effective number of rows, (g,) and (g,).
 
-    Effective rows are share (1 - share) / variance, at most the rows there are; where the share is
-    0 or 1 each cluster counts once.
+    Effective rows are the rows over the design effect, at most all of them; where the share is 0
+    or 1 each cluster counts once.
 
     References
     ----------
@@ -190,9 +190,12 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 
 
 def _effective(means: Means) -> np.ndarray:
-    spread = means.mean * (1 - means.mean)
+    """Rows over the design effect: the variance over that of as many rows that stand alone."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        n = np.where((spread > 0) & (means.variance > 0), spread / means.variance, means.clusters)
+        alone = means.mean * (1 - means.mean) / (means.rows - 1)
+        n = np.where(
+            (alone > 0) & (means.variance > 0), means.rows * alone / means.variance, means.clusters
+        )
     return np.minimum(np.where(np.isnan(n), means.clusters, n), means.rows).astype(float)
 
 
