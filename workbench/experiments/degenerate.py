@@ -139,6 +139,8 @@ def oddities(
         vanishing_coverage(checks, pairs)
     for name, live, shadow in about:
         one_category(checks, name, live, shadow, cluster, np.ones(len(pairs), bool))
+        if not first.all():  # candidates may force other categories into the lower places
+            one_category(checks, f"{name}, first place", live, shadow, cluster, first)
         starved_items(checks, name, live, shadow, cluster)
     good = good_answers(pairs)
     for name in by if good is not None else []:
