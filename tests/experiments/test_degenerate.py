@@ -145,7 +145,7 @@ def test_a_ranker_that_forgets_one_category_is_caught():
 def test_a_ranker_that_shows_the_same_few_items_is_caught():
     for seed in range(5):  # with half of the items to choose from
         found = shown(lambda rows: -rows["item"] / 1e3, seed, k=2, m=200)
-        assert found.alarms == ["vanishing coverage"]
+        assert "vanishing coverage" in found.alarms
 
 
 def test_slates_left_empty_or_out_are_missing():
