@@ -112,8 +112,8 @@ def oddities(
     >>> old = (np.arange(1_000) * 37 % 1_000) / 1_000
     >>> table = pl.DataFrame({"request": range(1_000), "old": old, "new": 0.2 + old * 1e-6})
     >>> oddities(pairs(table, live="old", shadow="new", cutoff=0.9))
-    ODD: one category, collapsed scores; 4 checks on 1,000 requests
-      one category, action: live 0.1, shadow 0, p = 2.4e-30
+    ODD: one category, collapsed scores; 5 checks on 1,000 requests
+      one category, action: live 0.1, shadow 0, p = 3.2e-30
       collapsed scores: live 999, shadow 1
     """
     by = [by] if isinstance(by, str) else list(by)

@@ -26,6 +26,7 @@ __all__ = [
 # How far is too far. Choices of this project, not tests: `tests/experiments/test_degenerate.py`
 # plants cases beyond them and measures how often honest challengers come so far.
 _ONE_CATEGORY = 0.05  # share of answers beside the commonest, against the live policy's
+_TAKES, _MORE = 0.3, 5.0  # share of a category, and how often more than with the live policy
 _LEVELS, _FEWER, _COVERED = 4, 5.0, 0.999  # score levels; how many more live has; rows they cover
 _COVERAGE, _EFFECTIVE = 0.2, 0.1  # distinct items, and effective items, against live's
 _STARVED_USERS, _STARVED_ITEMS = 0.5, 0.1  # good answers to a segment, places of a category
@@ -94,19 +95,27 @@ def missing_answers(checks, pairs, cluster, first) -> None:
 
 
 def one_category(checks, name, live: pl.Series, shadow: pl.Series, cluster, place) -> None:
-    """The share of answers beside the commonest one, of each policy by itself."""
+    """One answer has all places, or so many more than before that others are pushed aside.
+
+    The first is measured by the share of answers beside the commonest one, of each policy by
+    itself; the second by the share of the shadow's commonest one.
+    """
     both = pl.DataFrame({"live": live, "shadow": shadow, "user": cluster}).filter(place)
     both = both.drop_nulls()
     if both["live"].n_unique() < 2:
         return
-    other = {
-        who: (both[who] != both[who].value_counts(sort=True)[who][0]).to_numpy()
-        for who in ("live", "shadow")
-    }
-    shares = {who: each.mean() for who, each in other.items()}
-    p = _sign_test(other["live"], other["shadow"], both["user"].to_numpy())[0]
-    far = shares["shadow"] < _ONE_CATEGORY * shares["live"]
-    checks.append(_check("one category", name, None, shares["live"], shares["shadow"], p, far))
+    users = both["user"].to_numpy()
+    top = {who: both[who].value_counts(sort=True)[who][0] for who in ("live", "shadow")}
+    beside = [(both[who] != top[who]).to_numpy() for who in ("live", "shadow")]
+    shares = [each.mean() for each in beside]
+    p = _sign_test(*beside, users)[0]
+    far = shares[1] < _ONE_CATEGORY * shares[0]
+    checks.append(_check("one category", name, None, *shares, p, far))
+    taken = [(both[who] == top["shadow"]).to_numpy() for who in ("live", "shadow")]
+    shares = [each.mean() for each in taken]
+    p = _sign_test(*taken[::-1], users)[0]
+    far = shares[1] >= _TAKES and shares[1] > _MORE * shares[0]
+    checks.append(_check("one category", name, str(top["shadow"]), *shares, p, far))
 
 
 def collapsed_scores(checks, pairs) -> None:

@@ -100,7 +100,7 @@ def shadow(
     >>> scores = pl.DataFrame({"request": [1, 2, 3, 4], "label": [0, 0, 1, 1],
     ...                        "old": [0.1, 0.4, 0.6, 0.9], "new": [0.2, 0.6, 0.7, 0.9]})
     >>> shadow(scores, live="old", shadow="new", cutoff=0.5)
-    nothing odd: 4 checks on 4 requests
+    nothing odd: 5 checks on 4 requests
     measure    segment       requests disagree          95% interval
     action     all                  4     0.25       [0.0456, 0.699]
     intervals take each request for one witness; no twin: how much of it is noise is unknown
