@@ -126,8 +126,8 @@ def refusals(summary: WeightSummary, limits: Limits | None = None) -> tuple[str,
         )
     elif summary.p_value < limits.alpha and missing > limits.unsupported_share:
         found.append(
-            f"no support for about {missing:.1%} of what the target does: the mean weight is "
-            f"{summary.mean:.3g}, not 1 (p = {summary.p_value:.2g})"
+            f"no support for about {missing:.1%} of what the target does, never tried or hardly "
+            f"ever: the mean weight is {summary.mean:.3g}, not 1 (p = {summary.p_value:.2g})"
         )
     if summary.effective_decisions < limits.effective_decisions:
         found.append(
