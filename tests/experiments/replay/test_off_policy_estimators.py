@@ -10,6 +10,7 @@ from workbench.experiments.replay.mean import (
     bernstein_interval,
     cluster_mean,
     normal_interval,
+    positive_interval,
 )
 from workbench.experiments.replay.weights import (
     clipped_weights,
@@ -204,3 +205,28 @@ def test_normalising_and_a_model_make_it_less_noisy(many_logs):
 def test_the_reward_as_it_is_would_be_far_off():
     """What the replay is for: the log's own mean is the logger's value, not the target's."""
     assert abs(LOGGER @ CLICK - VALUE) > 0.1
+
+
+def test_positive_interval_by_hand_and_where_there_is_none():
+    low, high = positive_interval(ClusterMean(2.0, 1.0, 11))
+    factor = np.exp(2.228139 / 2)
+    assert (low, high) == pytest.approx((2 / factor, 2 * factor), rel=1e-6)
+    assert np.isnan(positive_interval(ClusterMean(0.0, 1.0, 11))).all()
+
+
+def test_with_few_clicks_the_positive_interval_covers_and_misses_evenly():
+    """10,000 pages, 34 items shown at random, about 46 clicks, as in Open Bandit's small set."""
+    rng, logs = np.random.default_rng(11), 800
+    missed = {"normal": np.zeros(2, int), "positive": np.zeros(2, int)}
+    for _ in range(logs):
+        rate, target = rng.gamma(2.0, 0.0023, 34), rng.dirichlet(np.ones(34))
+        item = rng.integers(0, 34, 10_000)
+        clicks = (rng.random(10_000) < rate[item]) * 1.0
+        mean = cluster_mean(self_normalised(target[item] * 34, clicks))
+        for name, method in (("normal", normal_interval), ("positive", positive_interval)):
+            low, high = method(mean)
+            missed[name] += [target @ rate < low, target @ rate > high]
+    outside = missed["positive"].sum()
+    assert binom.ppf(0.0005, logs, 0.05) <= outside <= binom.ppf(0.9995, logs, 0.05)
+    assert missed["normal"][1] > 2 * missed["normal"][0]  # too low, far more often than too high
+    assert abs(np.subtract(*missed["positive"])) < abs(np.subtract(*missed["normal"]))

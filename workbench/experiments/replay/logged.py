@@ -32,6 +32,11 @@ class Logged:
     predicted: np.ndarray | None = None
     target_predicted: np.ndarray | None = None
 
+    @property
+    def positive(self) -> bool:
+        """Whether no reward is negative."""
+        return bool(self.rewards.min() >= 0)
+
 
 def read_logged(log: Any, *, metric: str, per: str, cluster: str) -> Logged:
     """The log's columns, checked.

@@ -16,7 +16,12 @@ import polars as pl
 
 from workbench.experiments.replay.estimators import doubly_robust, ips, self_normalised, switch
 from workbench.experiments.replay.logged import Logged, policy_chances, read_logged
-from workbench.experiments.replay.mean import cluster_mean, normal_interval
+from workbench.experiments.replay.mean import (
+    ClusterMean,
+    cluster_mean,
+    normal_interval,
+    positive_interval,
+)
 from workbench.experiments.replay.report import report
 from workbench.experiments.replay.support import Limits, WeightSummary, refusals, weight_summary
 from workbench.experiments.replay.weights import (
@@ -150,6 +155,8 @@ def replay_outcomes(
     Each row's weight is the ratio of the chances in it. With the marginal chance of an item at its
     position the reward of a row is taken to depend on nothing else of the slate (item-position
     model, Li et al. 2018, KDD); `slate_chances` gives the chances of weaker assumptions.
+    Intervals of ips and snips are on the scale of the logarithm where no reward is negative, else
+    normal; all are too short below some ten effective rewards, where the estimate is refused.
     An estimate holds for the world of the log: the same requests, the same state of the shop.
 
     Examples
@@ -206,7 +213,7 @@ def _estimates(logged: Logged, weights: np.ndarray, plan: ReplayPlan) -> pl.Data
     for name, each in values.items():
         own = cluster_mean(each, logged.clusters, logged.counts)
         paired = cluster_mean(each - logged.rewards, logged.clusters, logged.counts)
-        low, high = normal_interval(own, confidence=plan.confidence)
+        low, high = _interval(own, name, logged, plan)
         ends = normal_interval(paired, confidence=plan.confidence)
         rows.append((name, own.estimate, low, high, own.error, paired.estimate, *ends))
     return pl.DataFrame(rows, schema=dict.fromkeys(_COLUMNS, pl.Float64) | {"estimator": pl.String},
@@ -232,7 +239,8 @@ def _sensitivity(logged: Logged, weights: np.ndarray, plan: ReplayPlan) -> pl.Da
             name: cluster_mean(each, logged.clusters, logged.counts)
             for name, each in values.items()
         }
-        low, high = normal_interval([*means.values()][1], confidence=plan.confidence)
+        shown = [*means][1]
+        low, high = _interval(means[shown], shown, logged, plan)
         rows.append(
             {
                 "clip": clip,
@@ -245,6 +253,13 @@ def _sensitivity(logged: Logged, weights: np.ndarray, plan: ReplayPlan) -> pl.Da
             }
         )
     return pl.DataFrame(rows)
+
+
+def _interval(mean: ClusterMean, name: str, logged: Logged, plan: ReplayPlan):
+    """On the scale of the logarithm where no value can be negative."""
+    positive = name in ("logged", "ips", "snips") and logged.positive and mean.estimate > 0
+    method = positive_interval if positive else normal_interval
+    return method(mean, confidence=plan.confidence)
 
 
 def _clipped_values(logged: Logged, weights, cut, clip) -> dict[str, np.ndarray]:
