@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -88,15 +89,21 @@ def _peek(readings: Readings, alpha: float) -> np.ndarray:
 
 
 def _group_sequential(readings: Readings, alpha: float) -> np.ndarray:
-    from workbench.experiments.boundaries import group_sequential
-
-    looks = readings.estimate.shape[1]
-    critical = group_sequential(np.arange(1, looks + 1) / looks, alpha=alpha)
-    return np.asarray(critical) * np.sqrt(readings.variance)
+    return _boundary(readings.estimate.shape[1], alpha) * np.sqrt(readings.variance)
 
 
 def _always_valid(readings: Readings, alpha: float) -> np.ndarray:
-    raise NotImplementedError
+    from workbench.experiments.boundaries import confidence_sequence
+
+    users = readings.users + readings.control_users
+    return confidence_sequence(users, readings.variance, alpha=alpha, tuned_at=users[:, -1:] / 2)
+
+
+@lru_cache(maxsize=64)
+def _boundary(looks: int, alpha: float) -> np.ndarray:
+    from workbench.experiments.boundaries import group_sequential
+
+    return np.asarray(group_sequential(np.arange(1, looks + 1) / looks, alpha=alpha))
 
 
 def _normal(alpha: float) -> float:
