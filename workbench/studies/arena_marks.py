@@ -12,8 +12,8 @@
 
 Type S and type M: Gelman & Carlin (2014), "Beyond power calculations", Perspectives on
 Psychological Science 9, 641-651. Regret is a choice of ours: the value of the better arm for
-everybody over the horizon (less what shipping costs), less what users brought during the test (part of them in the treatment)
-and after it (all in the treatment if better was claimed, else in the control).
+everybody over the horizon, less what users brought during the test (part of them in the treatment)
+and after it (all in the treatment if better was claimed, else in the control); shipping may cost.
 """
 
 from __future__ import annotations
