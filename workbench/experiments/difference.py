@@ -1,27 +1,40 @@
-"""The difference of two means, from three numbers per arm."""
+"""The difference of two means, from three numbers per arm: element by element over arrays."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 __all__ = ["Difference", "Moments", "difference_in_means"]
 
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """All that an arm needs to tell: how many users, their mean, their variance (n - 1)."""
+    """All that an arm needs to tell: how many users, their mean, their variance (n - 1).
 
-    users: int
-    mean: float
-    variance: float
+    Each is a number, or an array of any shape: a thousand experiments, 28 days, six segments.
+    """
+
+    users: int | ArrayLike
+    mean: float | ArrayLike
+    variance: float | ArrayLike
+
+    @property
+    def error(self) -> float | np.ndarray:
+        """Standard error of the mean; NaN below two users."""
+        users = np.asarray(self.users, float)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            error = np.where(users > 1, np.sqrt(np.asarray(self.variance, float) / users), np.nan)
+        return plain(error)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
     """Treatment minus control, absolute and relative, each with its interval.
 
-    `lift` is treatment / control - 1; None where the means have no common sign.
+    `lift` is treatment / control - 1; None (NaN in arrays) where the means have no common sign.
     """
 
     difference: float
@@ -41,19 +54,21 @@ def difference_in_means(
     Parameters
     ----------
     control, treatment : Moments
-        At least two users each.
+        At least two users each. With arrays an element with fewer is NaN.
     confidence : float, default 0.95
         Coverage of the intervals, in (0, 1).
 
     Returns
     -------
     Difference
-        In the metric's unit; the lift as a share (0.1 is ten per cent more).
+        In the metric's unit; the lift as a share (0.1 is ten per cent more). Floats for floats,
+        arrays of the common shape for arrays.
 
     Raises
     ------
     ValueError
-        If an arm has fewer than two users, or `confidence` is not in (0, 1).
+        If an arm has fewer than two users, a mean or variance is not finite or a variance is
+        negative (of numbers; arrays are NaN there), or `confidence` is not in (0, 1).
 
     Notes
     -----
@@ -66,40 +81,76 @@ def difference_in_means(
     >>> result = difference_in_means(Moments(900, 5.0, 9.0), Moments(100, 6.0, 16.0))
     >>> round(result.difference, 2), round(result.low, 2), round(result.p_value, 3)
     (1.0, 0.18, 0.017)
+    >>> days = difference_in_means(Moments([90, 900], 5.0, 9.0), Moments([10, 100], 6.0, 16.0))
+    >>> days.p_value.round(3)
+    array([0.461, 0.017])
     """
     from scipy.stats import t as student
 
+    check_confidence(confidence)
+    for arm, moments in (("control", control), ("treatment", treatment)):
+        check_moments(arm, moments)
+    tail = (1 + confidence) / 2
+    (n0, mean0, var0), (n1, mean1, var1) = arrays(control), arrays(treatment)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        few = (n0 < 2) | (n1 < 2) | ~np.isfinite(mean0 + mean1 + var0 + var1)
+        difference = np.where(few, np.nan, mean1 - mean0)
+        error, freedom = welch(var0 / n0, var1 / n1, n0, n1)
+        certain = error == 0
+        half = np.where(certain, 0.0, student.ppf(tail, freedom) * error)
+        p_value = 2 * student.sf(np.abs(difference) / np.where(certain, 1.0, error), freedom)
+        p_value = np.where(certain & ~few, difference == 0, p_value)
+        ratio = np.where((mean0 * mean1 > 0) & ~few, mean1 / mean0, np.nan)
+        error, freedom = welch(var0 / n0 / mean0**2, var1 / n1 / mean1**2, n0, n1)
+        factor = np.exp(np.where(error == 0, 0.0, student.ppf(tail, freedom) * error))
+    low, high = difference - half, difference + half
+    lifts = ratio - 1, ratio / factor - 1, ratio * factor - 1
+    return made(difference, low, high, *lifts, p_value)
+
+
+def made(*fields: np.ndarray) -> Difference:
+    """A Difference of floats, with None for a lift that is none, or of arrays."""
+    fields = [plain(each) for each in np.broadcast_arrays(*fields)]
+    for place in (3, 4, 5):
+        if isinstance(fields[place], float) and np.isnan(fields[place]):
+            fields[place] = None
+    return Difference(*fields)
+
+
+def plain(value: np.ndarray) -> float | np.ndarray:
+    """A float for an array without dimensions."""
+    value = np.asarray(value, float)
+    return float(value) if value.ndim == 0 else value
+
+
+def arrays(moments: Moments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Users, mean and variance as arrays of float."""
+    return tuple(
+        np.asarray(each, float) for each in (moments.users, moments.mean, moments.variance)
+    )
+
+
+def welch(first, second, n0, n1) -> tuple[np.ndarray, np.ndarray]:
+    """Standard error and degrees of freedom from each arm's variance of the mean."""
+    total = first + second
+    freedom = total**2 / (first**2 / (n0 - 1) + second**2 / (n1 - 1))
+    return np.sqrt(total), np.where(total > 0, freedom, np.nan)
+
+
+def check_confidence(confidence: float) -> None:
+    """Raises ValueError unless the coverage lies in (0, 1)."""
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be in (0, 1), got {confidence}")
-    for arm, moments in (("control", control), ("treatment", treatment)):
-        if moments.users < 2:
-            raise ValueError(f"{arm} needs at least two users for a variance, got {moments.users}")
-    tail = (1 + confidence) / 2
-    difference = treatment.mean - control.mean
-    error, freedom = _welch(control, treatment, 1.0, 1.0)
-    if error == 0:
-        half, p_value = 0.0, float(difference == 0)
-    else:
-        half = float(student.ppf(tail, freedom)) * error
-        p_value = float(2 * student.sf(abs(difference) / error, freedom))
-    lift = lift_low = lift_high = None
-    if control.mean * treatment.mean > 0:
-        ratio = treatment.mean / control.mean
-        error, freedom = _welch(control, treatment, control.mean, treatment.mean)
-        factor = math.exp(float(student.ppf(tail, freedom)) * error) if error else 1.0
-        lift, lift_low, lift_high = ratio - 1, ratio / factor - 1, ratio * factor - 1
-    return Difference(
-        difference, difference - half, difference + half, lift, lift_low, lift_high, p_value
-    )
 
 
-def _welch(control, treatment, control_scale, treatment_scale) -> tuple[float, float]:
-    """Standard error and degrees of freedom, each arm divided by its scale."""
-    first = control.variance / control.users / control_scale**2
-    second = treatment.variance / treatment.users / treatment_scale**2
-    if first + second == 0:
-        return 0.0, math.inf
-    freedom = (first + second) ** 2 / (
-        first**2 / (control.users - 1) + second**2 / (treatment.users - 1)
-    )
-    return math.sqrt(first + second), freedom
+def check_moments(arm: str, moments: Moments) -> None:
+    """Raises ValueError for numbers that are no moments; arrays may hold such elements."""
+    users, mean, variance = arrays(moments)
+    if np.any(variance < 0):
+        raise ValueError(f"{arm} has a negative variance, {np.min(variance):.3g}")
+    if users.ndim + mean.ndim + variance.ndim:
+        return
+    if users < 2:
+        raise ValueError(f"{arm} needs at least two users for a variance, got {moments.users}")
+    if not np.isfinite(mean + variance):
+        raise ValueError(f"{arm} must have a finite mean and variance, got {mean} and {variance}")
