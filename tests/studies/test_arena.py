@@ -151,7 +151,7 @@ class TestProcedures:
         users = np.full((4, 3), [100.0, 200.0, 300.0])
         treated = users.copy()
         treated[3] += 60.0  # 360 of 660: p = 0.0195 at the end
-        readings = Readings(users, treated, estimate, np.ones((4, 3)))
+        readings = Readings(users, treated, estimate, np.ones((4, 3)), 600)
         half = np.full((4, 3), [np.inf, 1.5, 1.0])
         ends = decide(readings, half, share=0.5, srm_alpha=0.001)
         assert ends.look.tolist() == [2, 1, 2, 2]
@@ -165,7 +165,7 @@ class TestProcedures:
     def test_only_the_peeker_and_the_fixed_horizon_use_the_plain_interval(self):
         ones = np.ones((1, 10))
         users = np.arange(1, 11) * 100.0 * ones
-        readings = Readings(users, users, ones, ones)
+        readings = Readings(users, users, ones, ones, 2_000)
         half = {name: make(readings, 0.05)[0] for name, make in PROCEDURES.items()}
         assert np.isinf(half["fixed horizon"][:-1]).all()
         assert half["fixed horizon"][-1] == pytest.approx(1.96, abs=1e-3)

@@ -8,7 +8,8 @@ claims what the interval there says.
     daily peek          the same interval, looked at every day: what people do
     group sequential    O'Brien-Fleming's spending of the error (Lan & DeMets 1983, Biometrika 70);
                         repeated confidence intervals (Jennison & Turnbull 1989, JRSS B 51)
-    always-valid        an asymptotic confidence sequence (Waudby-Smith et al. 2024, Ann. Stat. 52)
+    always-valid        an asymptotic confidence sequence (Waudby-Smith et al. 2024, Ann. Stat. 52),
+                        narrowest at the planned end
 
 The sample ratio is tested where the procedure stops; if it fails nothing is claimed or shipped.
 """
@@ -96,7 +97,9 @@ def _always_valid(readings: Readings, alpha: float) -> np.ndarray:
     from workbench.experiments.boundaries import confidence_sequence
 
     users = readings.users + readings.control_users
-    return confidence_sequence(users, readings.variance, alpha=alpha, tuned_at=users[:, -1:] / 2)
+    return confidence_sequence(
+        users, readings.variance, tuned_at=readings.planned_users, alpha=alpha
+    )
 
 
 @lru_cache(maxsize=64)

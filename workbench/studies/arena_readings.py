@@ -25,12 +25,13 @@ _COLUMNS = ("mean", "covariate_mean", "variance", "covariate_variance", "covaria
 
 @dataclass(frozen=True)
 class Readings:
-    """Arrays of shape (experiments, looks): users per arm, estimate and its variance."""
+    """Arrays (experiments, looks): users per arm, estimate and its variance; users planned."""
 
     control_users: np.ndarray
     users: np.ndarray
     estimate: np.ndarray
     variance: np.ndarray
+    planned_users: int
 
 
 def cohorts(users: np.ndarray, count: int, *, salt: str = "arrival") -> np.ndarray:
@@ -77,7 +78,10 @@ def read(
     arrived = cohorts(cell.outcomes.users, looks)
     sums = [_dealt(cell, arm, experiments, arrived == look, share, salt) for look in range(looks)]
     first, second = (_pooled([each[number] for each in sums]) for number in (0, 1))
-    return {False: _readings(first, second, 0.0), True: _readings(first, second, None)}
+    planned = len(arrived)
+    return {
+        cuped: _readings(first, second, None if cuped else 0.0, planned) for cuped in (False, True)
+    }
 
 
 def _dealt(cell, arm, experiments, now, share, salt) -> list[dict[str, np.ndarray]]:
@@ -124,7 +128,7 @@ def _pooled(cohorts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return made
 
 
-def _readings(control: dict, treatment: dict, slope: float | None) -> Readings:
+def _readings(control: dict, treatment: dict, slope: float | None, planned: int) -> Readings:
     """The difference of two arms at each look, less slope x that of the covariate."""
     with np.errstate(divide="ignore", invalid="ignore"):
         if slope is None:
@@ -143,4 +147,4 @@ def _readings(control: dict, treatment: dict, slope: float | None) -> Readings:
             ) / arm["users"]
             for arm in (control, treatment)
         )  # fmt: skip
-    return Readings(control["users"], treatment["users"], estimate, variance)
+    return Readings(control["users"], treatment["users"], estimate, variance, planned)
