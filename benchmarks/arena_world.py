@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from workbench.marketplace import Marketplace, MarketplaceSpec
@@ -11,7 +9,7 @@ from workbench.marketplace.potential import PotentialOutcomes
 from workbench.policy import Rank, Split, Threshold
 from workbench.studies.arena_cells import Cell, clean, heavy_tail, shown_to, srm_bug, winsorised
 
-__all__ = ["HALVES", "METRIC", "POLICIES", "cells", "outcomes_and_before", "split_worlds"]
+__all__ = ["HALVES", "METRIC", "POLICIES", "cells", "outcomes_and_before", "split_world"]
 
 METRIC = "revenue"
 HALVES = {"dear": 0.5, "cheap": 0.5}
@@ -52,20 +50,17 @@ def cells(outcomes: PotentialOutcomes, before: np.ndarray) -> list[Cell]:
     return [first, srm_bug(first), tail, winsorised(tail)]
 
 
-def split_worlds(
-    worlds: int, *, stock_days: float, users: int = 500, salt: str = "shelves"
-) -> Iterator[PotentialOutcomes]:
-    """Small shops with few things on the shelf: all dear, all at its best, and split by user."""
-    for seed in range(worlds):
-        spec = MarketplaceSpec(
-            seed=seed, users=users, items=100, days=8, visits_per_day=1.5, direct_share=0.1,
-            stock_days=stock_days, wave_minutes=1440,
-        )  # fmt: skip
-        world = Marketplace(spec)
-        best = Rank(world.truth.click_probability, 5, "best")
-        dear = POLICIES["dear"]
-        split = Split({"old": dear["home"], "new": best}, {"old": 0.5, "new": 0.5}, salt=salt)
-        homes = {"old": dear["home"], "new": best, "split": split}
-        yield world.truth.potential_outcomes(
-            {name: dear | {"home": home} for name, home in homes.items()}
-        )
+def split_world(seed: int, *, stock_days: float, salt: str = "shelves") -> PotentialOutcomes:
+    """A small shop with few things on the shelf: all dear, all at its best, and split by user."""
+    spec = MarketplaceSpec(
+        seed=seed, users=400, items=100, days=6, visits_per_day=1.5, direct_share=0.1,
+        stock_days=stock_days, wave_minutes=1440,
+    )  # fmt: skip
+    world = Marketplace(spec)
+    best = Rank(world.truth.click_probability, 5, "best")
+    dear = POLICIES["dear"]
+    split = Split({"old": dear["home"], "new": best}, {"old": 0.5, "new": 0.5}, salt=salt)
+    homes = {"old": dear["home"], "new": best, "split": split}
+    return world.truth.potential_outcomes(
+        {name: dear | {"home": home} for name, home in homes.items()}
+    )
