@@ -50,8 +50,9 @@ def per_user(
     segments : sequence of str
         Columns with one value per user.
     one_row_per : {None, "user"}
-        "user" declares one row per user: it is then only checked roughly. By default an eager table
-        whose users strictly increase is known to be so; any other is summed per user.
+        "user" declares one row per user: an eager table is then checked roughly (to a tenth), a
+        LazyFrame not at all. By default an eager table whose users strictly increase is known to
+        have one; any other table is summed per user.
 
     Raises
     ------
