@@ -243,5 +243,5 @@ def test_segments_without_a_value_stay_without_and_a_half_value_is_an_error(tabl
 
 
 def test_who_was_dealt_is_no_metric(table):
-    with pytest.raises(ValueError, match="no metric, no segment"):
+    with pytest.raises(ValueError, match="nor segments may be user or variant"):
         statistics(table, "user")

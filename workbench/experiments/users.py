@@ -70,7 +70,10 @@ def per_user(
         raise ValueError(f'one_row_per must be "user" or None, got {one_row_per!r}')
     columns, segments = list(dict.fromkeys(columns)), list(segments)
     if {"user", "variant"} & {*segments, *(each.name for each in columns)}:
-        raise ValueError("user and variant are who was dealt and where to: no metric, no segment")
+        raise ValueError(
+            "metrics must be one or more different columns of numbers, and neither they nor "
+            "segments may be user or variant"
+        )
     names = list(dict.fromkeys(["user", "variant", *segments, *(each.name for each in columns)]))
     lazy = isinstance(table, pl.LazyFrame)
     frame = _known(table, names) if lazy else one_frame(table, "table", names)
