@@ -214,3 +214,34 @@ def test_users_in_two_arms_are_in_none(table):
 def test_bad_metrics_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("arms", [["old", "new"], [0, 1], [False, True]])
+@pytest.mark.parametrize("dtype", [None, pl.Categorical])
+def test_arms_keep_their_names_however_rows_lie(table, arms, dtype):
+    named = table.with_columns(variant=pl.col("variant").replace_strict(["old", "new"], arms))
+    if dtype:
+        named = named.with_columns(pl.col("variant").cast(pl.String).cast(dtype))
+        arms = [str(arm).lower() for arm in arms]
+    first, second = statistics(named, METRICS), statistics(split_rows(named), METRICS)
+    for arm in arms:
+        a, b = first.sample(variant=arm), second.sample(variant=arm)
+        assert a.users == b.users
+        np.testing.assert_allclose(a.means, b.means, rtol=1e-12)
+
+
+def test_segments_without_a_value_stay_without_and_a_half_value_is_an_error(table):
+    country = pl.when(pl.col("user") % 3 == 0).then(None).otherwise("country")
+    some = split_rows(table.with_columns(country=country))
+    found = statistics(some, "revenue", segments=["country"])
+    assert found.groups["country"].null_count() == 2
+    half = some.with_columns(
+        country=pl.when(pl.col("clicks") == 0).then(None).otherwise(pl.col("country"))
+    )
+    with pytest.raises(ValueError, match="segment 'country' must be one value per user"):
+        statistics(half, "revenue", segments=["country"])
+
+
+def test_who_was_dealt_is_no_metric(table):
+    with pytest.raises(ValueError, match="nor segments may be user or variant"):
+        statistics(table, "user")

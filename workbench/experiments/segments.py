@@ -46,12 +46,12 @@ class Segments:
             name = f"{row['segment']} {row['value']}"
             users = f"{row['control_users'] + row['arm_users']:,}"
             if row["difference"] is None:
-                made.append(f"{name[:17]:<17} no read-out: users are too few, or NOT AS DEALT")
+                made.append(f"{name[:14]:<14} no read-out: users are too few, or NOT AS DEALT")
                 continue
             made.append(
                 _line(
-                    name[:17],
-                    row["metric"][:14],
+                    name[:14],
+                    row["metric"][:13],
                     row["arm"],
                     users,
                     f"{row['difference']:+.3g}",
@@ -108,9 +108,9 @@ def read_segments(
     >>> table = table.with_columns(spent=pl.col("user") % 7 + gain.cast(pl.Int8))
     >>> read = statistics(table, "spent", segments=["device"])
     >>> read_segments({"device": read}, as_metrics("spent"), {"old": 0.5, "new": 0.5})
-    segment           metric         arm      users difference        95% interval   lift       p
-    device app        spent          new      2,000      +1.01     [+0.831, +1.18] +33.6%   3e-28
-    device web        spent          new      2,000     -0.008    [-0.184, +0.168]  -0.3%    0.93
+    segment        metric        arm      users difference         95% interval   lift       p
+    device app     spent         new      2,000      +1.01      [+0.831, +1.18] +33.6%   3e-28
+    device web     spent         new      2,000     -0.008     [-0.184, +0.168]  -0.3%    0.93
     new: effects on spent by device differ (p = 1.1e-15)
     p corrected by holm for 2 comparisons
     """
@@ -200,5 +200,5 @@ def _aligned(found: Statistics, segment: str, values: pl.Series, arm) -> Sample:
 
 
 def _line(segment, metric, arm, users, difference, interval, lift, p) -> str:
-    who = f"{segment:<17} {metric:<14} {arm:<6} {users:>7}"
-    return f"{who} {difference:>10} {interval:>19} {lift:>6} {p:>7}"
+    who = f"{segment:<14} {metric:<13} {arm:<6} {users:>7}"
+    return f"{who} {difference:>10} {interval:>20} {lift:>6} {p:>7}"

@@ -50,8 +50,9 @@ def per_user(
     segments : sequence of str
         Columns with one value per user.
     one_row_per : {None, "user"}
-        "user" declares one row per user: it is then only checked roughly. By default an eager table
-        whose users strictly increase is known to be so; any other is summed per user.
+        "user" declares one row per user: an eager table is then checked roughly (to a tenth), a
+        LazyFrame not at all. By default an eager table whose users strictly increase is known to
+        have one; any other table is summed per user.
 
     Raises
     ------
@@ -68,6 +69,11 @@ def per_user(
     if one_row_per not in (None, "user"):
         raise ValueError(f'one_row_per must be "user" or None, got {one_row_per!r}')
     columns, segments = list(dict.fromkeys(columns)), list(segments)
+    if {"user", "variant"} & {*segments, *(each.name for each in columns)}:
+        raise ValueError(
+            "metrics must be one or more different columns of numbers, and neither they nor "
+            "segments may be user or variant"
+        )
     names = list(dict.fromkeys(["user", "variant", *segments, *(each.name for each in columns)]))
     lazy = isinstance(table, pl.LazyFrame)
     frame = _known(table, names) if lazy else one_frame(table, "table", names)
@@ -144,38 +150,83 @@ def _row(columns) -> list[pl.Expr]:
     return [pl.col(each.name).cast(pl.Float64).alias(each.key) for each in columns]
 
 
-_HOW = {"sum": pl.Expr.sum, "any": pl.Expr.max, "first": pl.Expr.first}
-_FIXED = "{what} {name!r} must be one value per user, but differs within {users:,} users{why}"
+_HOW = {"sum": pl.Expr.sum, "any": pl.Expr.max}
+_WHY = {
+    "covariate": ": what the treatment can change is no covariate",
+    "segment": ": take the value before the user was dealt",
+}
 
 
 def _grouped(frame: pl.LazyFrame, columns, segments, faults) -> tuple[pl.LazyFrame, int]:
+    """Sums of each user; what must be one value is its least and its largest, as a number."""
     number = {each: pl.col(each.name).cast(pl.Float64) for each in columns}
-    late = dict.fromkeys(each.name for each in columns if each.how == "first")
+    late = list(dict.fromkeys(each.name for each in columns if each.how == "first"))
+    fixed = ["variant", *segments, *late]
+    words, code = _coded(frame, ["variant", *segments], late)
     users = (
         frame.group_by("user")
         .agg(
-            pl.col("variant").first(),
-            pl.col("variant").n_unique().alias("_arms of one user"),
-            *(pl.col(name).first() for name in segments),
-            *((pl.col(name).n_unique() > 1).alias(f"segment|{name}") for name in segments),
-            *((pl.col(name).min() < pl.col(name).max()).alias(f"late|{name}") for name in late),
-            *(_HOW[each.how](number[each]).alias(each.key) for each in columns),
+            *(code[name].min().alias(f"from|{name}") for name in fixed),
+            *(code[name].max().alias(f"to|{name}") for name in fixed),
+            *(pl.col(name).null_count().alias(f"null|{name}") for name in segments),
+            *(_HOW[each.how](number[each]).alias(each.key) for each in columns if each.how in _HOW),
             *(expression.alias(rule) for rule, expression in faults.items()),
+            pl.len().alias("_rows of one user"),
         )
         .collect()
     )
     raise_faults({rule: users[rule].sum() for rule in faults})
-    for what, names, why in (
-        ("segment", segments, ": take the value before the user was dealt"),
-        ("covariate", late, ": what the treatment can change is no covariate"),
-    ):
-        for name in names:
-            changing = users[f"{'late' if what == 'covariate' else what}|{name}"].sum()
-            if changing:
-                raise ValueError(_FIXED.format(what=what, name=name, users=changing, why=why))
+    for name in (*segments, *late):
+        changes = pl.col(f"from|{name}") != pl.col(f"to|{name}")
+        if name in segments:
+            nulls = pl.col(f"null|{name}")
+            changes = changes.fill_null(False) | (
+                (nulls > 0) & (nulls < pl.col("_rows of one user"))
+            )
+        changing = users.select(changes.sum()).item()
+        if changing:
+            what = "segment" if name in segments else "covariate"
+            raise ValueError(
+                f"{what} {name!r} must be one value per user, but differs within {changing:,} "
+                f"users{_WHY[what]}"
+            )
     users = users.sort("user")  # floats added in another order differ in the last digit
-    single = users.filter(pl.col("_arms of one user") == 1)
-    return single.lazy(), len(users) - len(single)
+    single = users.filter(pl.col("from|variant") == pl.col("to|variant"))
+    plain = single.select(
+        "user",
+        *(
+            _decoded(single[f"from|{name}"], words.get(name)).alias(name)
+            for name in ("variant", *segments)
+        ),
+        *(pl.col(f"from|{each.name}").alias(each.key) for each in columns if each.how == "first"),
+        *(each.key for each in columns if each.how in _HOW),
+    )
+    return plain.lazy(), len(users) - len(single)
+
+
+def _coded(frame: pl.LazyFrame, labels, late) -> tuple[dict[str, pl.Series], dict[str, pl.Expr]]:
+    """Words as their place in the alphabet, which compare much faster; numbers as they are."""
+    schema = frame.collect_schema()
+    worded = [
+        name
+        for name in labels
+        if schema[name] == pl.String or isinstance(schema[name], (pl.Categorical, pl.Enum))
+    ]
+    word = {name: pl.col(name).cast(pl.String) for name in worded}
+    found = frame.select(
+        *(word[name].unique().drop_nulls().sort().implode() for name in worded),
+        *((~pl.col(name).cast(pl.Float64).is_finite()).sum().alias(f"odd|{name}") for name in late),
+    ).collect()
+    rule = "metric {name!r} has NaN or infinite values in {{rows}}"
+    raise_faults({rule.format(name=name): found[f"odd|{name}"].item() for name in late})
+    words = {name: found[name].item() for name in worded}
+    code = {name: pl.col(name) for name in labels}
+    code |= {name: word[name].cast(pl.Enum(words[name])).to_physical() for name in worded}
+    return words, code | {name: pl.col(name).cast(pl.Float64) for name in late}
+
+
+def _decoded(codes: pl.Series, words: pl.Series | None) -> pl.Series:
+    return codes if words is None else words.gather(codes)
 
 
 def _capped(frame: pl.LazyFrame, columns) -> pl.LazyFrame:
