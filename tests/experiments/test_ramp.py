@@ -218,6 +218,22 @@ class TestBook:
         assert book.stage == 1
 
 
+def test_many_who_decide_at_once_on_the_same_evidence_make_one_decision(tmp_path):
+    RampBook(tmp_path, RAMP, start=START)
+    told = []
+    threads = [
+        Thread(target=lambda: told.append(repr(RampBook(tmp_path).decide(evidence()))))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(told) == 8
+    assert len(set(told)) == 1
+    assert len(RampBook(tmp_path).table) == 1
+
+
 WRITER = """
 import sys
 from datetime import UTC, datetime, timedelta

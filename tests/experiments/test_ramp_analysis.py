@@ -99,6 +99,22 @@ class TestByHand:
             assert effect.lift is None
 
 
+def test_the_published_example_of_a_ramp_from_1_to_50_percent():
+    """Crook et al. (2009), "Seven pitfalls to avoid when running controlled experiments on the
+    web", KDD; also Kohavi, Tang, Xu (2020), chapter 3: a million visitors a day, here a tenth.
+    """
+    days = [(0, 0.01, (99_000, 2_000), (1_000, 23)), (1, 0.5, (50_000, 500), (50_000, 600))]
+    table = pl.concat(
+        stage_rows(day, share, *([1] * c + [0] * (n - c) for n, c in arms), day * 1_000_000)
+        for day, share, *arms in days
+    )
+    result = analyse_ramp(table, ["revenue"], arms=ARMS)
+    rates = result.stages.select("control_mean", "arm_mean").to_numpy()
+    assert (rates * 100).round(2).tolist() == [[2.02, 2.3], [1.0, 1.2]]  # better on both days
+    assert round(result.pooled["revenue"] * 100, 2) == round(1.22 - 1.68, 2)  # worse in one pot
+    assert result["revenue"].difference == pytest.approx((0.023 - 2 / 99 + 0.002) / 2)
+
+
 def test_many_experiments_at_once_are_each_alone():
     rng = np.random.default_rng(0)
     users = rng.integers(50, 500, (2, 3, 7))  # arms, stages, experiments

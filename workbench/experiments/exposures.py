@@ -14,7 +14,8 @@ out, by the hour at which they came and not by what they did. With `entry="first
 stage of the first exposure alone; with `entry="each"` in every stage that exposed them, in the arm
 of that stage, a row for each. The first needs no assumption. The second has far more data once
 most people have been seen, and assumes that the arm of an earlier stage changes neither who comes
-back nor what they do then.
+back nor what they do then; where it does, users are missing in later stages, and the sample ratio
+of those can see it.
 
 Leaving out everybody who was ever in two arms would be wrong in a ramp: it drops from the control
 those who come often, because only they are seen to move. Here only two arms *within* a stage count

@@ -123,7 +123,8 @@ class RampBook:
         """Gather the evidence of the present stage as known at a moment, and decide on it.
 
         `exposures` has `user variant` and the guarded metrics, one row per user; with a column
-        `stage` the rows of the present one are taken. Raises as `evidence_of` and `decide`.
+        `stage` the rows of the present one are taken: `exposed(log, …, at=at, stages=book.changes,
+        entry="each", horizon=…).table`. Raises as `evidence_of` and `decide`.
         """
         entries = self._entries()
         known = {entry["at"]: entry for entry in entries if entry["evidence"]}
