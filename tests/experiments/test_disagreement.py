@@ -253,3 +253,20 @@ def test_identical_policies_and_a_single_request_have_an_answer():
     one = disagreement(pairs(SCORES[:1], live="old", shadow="new", cutoff=0.5))["action"]
     assert (one["requests"], one["disagreement"]) == (1, 1)
     assert 0 <= one["low"] < one["high"] == 1
+
+
+def test_segments_of_several_columns_are_corrected_together():
+    rng = np.random.default_rng(0)
+    n = 4_000
+    frame = pl.DataFrame(
+        {"request": range(n), "a": rng.integers(0, 3, n), "b": rng.integers(0, 2, n),
+         "old": rng.random(n)}
+    )  # fmt: skip
+    frame = frame.with_columns(new=pl.col("old") + 0.02, again=pl.col("old") + 0.01)
+    both = pairs(frame, live="old", shadow="new", twin="again", cutoff=0.9)
+    table = disagreement(both, by=["a", "b"]).table
+    assert table["segment"].to_list() == [None, "0", "1", "2", "0", "1"]
+    assert table["p_adjusted"][0] == table["p_value"][0]
+    want = holm(table["p_value"].to_numpy()[1:])
+    assert table["p_adjusted"].to_list()[1:] == pytest.approx(want.tolist())
+    assert max(map(len, repr(disagreement(both, by=["a", "b"])).splitlines())) <= 90

@@ -159,37 +159,46 @@ def _from_decisions(table, names: dict[str, str], sample, salt: str) -> pl.DataF
     slices = [name for name in frame.columns if name not in (*_KEY, *_ANSWER, *_OWN)]
     parts = {}
     for who, name in names.items():
-        part = frame.filter(pl.col("policy") == name)
+        part = frame.filter(pl.col("policy") == name).sort(_KEY)
         if part.is_empty():
             raise ValueError(f"no decision is by policy {name!r}")
         _check_keys(part, f"decisions of {name!r}")
         parts[who] = part
-    seen = parts["live"]
+    requests = {who: part.select("request").unique() for who, part in parts.items()}
+    seen = requests["live"]
     if sample is None:
         for who in names:
-            seen = seen.join(parts[who], on="request", how="semi")
+            seen = seen.join(requests[who], on="request", how="semi")
     else:
         seen = seen.filter(uniform(salt, seen["request"].to_numpy()) < sample)
-    if seen.join(parts["shadow"], on="request", how="semi").is_empty():
+    if seen.join(requests["shadow"], on="request", how="semi").is_empty():
         raise ValueError(f"{list(names.values())} answered no common request")
-    known = seen.select("request", *slices).unique("request", keep="first", maintain_order=True)
+    everyone = all(len(seen) == len(each) for each in requests.values())
     both = None
     for who, part in parts.items():
-        mine = part.join(known, on="request", how="semi").select(
-            *_KEY, *(pl.col(name).alias(f"{who}_{name}") for name in answer)
-        )
-        both = mine if both is None else both.join(mine, on=_KEY, how="full", coalesce=True)
-    return both.join(known, on="request", how="left").sort(_KEY)
+        mine = part if everyone else part.join(seen, on="request", how="semi").sort(_KEY)
+        mine = mine.select(*_KEY, *(pl.col(name).alias(f"{who}_{name}") for name in answer))
+        both = mine if both is None else _beside(both, mine)
+    about = parts["live"].select("request", *slices).unique("request", keep="first")
+    return both.join(about, on="request", how="left").sort(_KEY) if slices else both.sort(_KEY)
+
+
+def _beside(both: pl.DataFrame, mine: pl.DataFrame) -> pl.DataFrame:
+    """Join two tables sorted by their keys; most often the keys are the same."""
+    if both.select(_KEY).equals(mine.select(_KEY)):
+        return pl.concat([both, mine.drop(_KEY)], how="horizontal")
+    return both.join(mine, on=_KEY, how="full", coalesce=True).sort(_KEY)
 
 
 def _check_keys(frame: pl.DataFrame, name: str) -> None:
     if frame["request"].null_count():
         raise ValueError(f"{name}: request is null in {frame['request'].null_count():,} rows")
-    if frame.select(_KEY).n_unique() < len(frame):
-        twice = frame.filter(frame.select(_KEY).is_duplicated()).row(0, named=True)
-        raise ValueError(
-            f"{name}: request {twice['request']!r} comes twice at position {twice['position']}"
-        )
+    keys = frame.select(_KEY).sort(_KEY)
+    again = pl.all_horizontal(pl.col(each) == pl.col(each).shift() for each in _KEY)
+    twice = keys.filter(again.fill_null(False))
+    if len(twice):
+        request, position = twice.row(0)
+        raise ValueError(f"{name}: request {request!r} comes twice at position {position}")
 
 
 def _labelled(both: pl.DataFrame, labels: Any) -> pl.DataFrame:
