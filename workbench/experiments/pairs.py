@@ -62,7 +62,7 @@ def pairs(
         `request position`, `live_action live_item live_score`, the same for shadow and twin as far
         as given, and what there is to slice by. Of decisions, the requests that the shadow (and the
         twin) was shown and the places that any of them filled; null where one has no answer. A
-        score that is NaN is missing, too.
+        score that is not finite is missing, too: no policy could act on it.
 
     Raises
     ------
@@ -96,7 +96,8 @@ def pairs(
             f"{absent[0]!r} is no column of the table, which has {columns}, and without a column "
             "'policy' these are no decisions"
         )
-    both = both.with_columns(pl.col(f"^({'|'.join(WHO)})_score$").fill_nan(None))
+    scores = [name for name in both.columns if name in {f"{who}_score" for who in WHO}]
+    both = both.with_columns(_finite(name) for name in scores)
     return both if labels is None else _labelled(both, labels)
 
 
@@ -130,16 +131,22 @@ def _from_columns(frame: pl.DataFrame, names: dict[str, str], cutoff) -> pl.Data
     ragged = [name for who, name in names.items() for kind in kinds if f"{who}_{kind}" not in made]
     if ragged:
         raise ValueError(f"{list(names.values())} must all be scores or all be words")
-    kept = frame.drop(set(names.values()), strict=False)
+    kept = frame.drop(set(names.values()))
     taken = sorted(set(made) & set(kept.columns))
     if taken:
         raise ValueError(f"table has a column {taken[0]!r} already: give it another name")
-    return kept.with_columns(**made)
+    both = kept.with_columns(**made)
+    return both if (both["position"] == 1).all() else both.sort(_KEY)
+
+
+def _finite(score: str) -> pl.Expr:
+    """A column of scores with null for what is not finite."""
+    return pl.when(pl.col(score).is_finite()).then(pl.col(score)).alias(score)
 
 
 def _cut(score: pl.Series, at: float) -> pl.Series:
     block = pl.when(pl.col("s") >= at).then(pl.lit("block")).otherwise(pl.lit("approve"))
-    scored = score.fill_nan(None).alias("s").to_frame()
+    scored = score.alias("s").to_frame().select(_finite("s"))
     return scored.select(pl.when(pl.col("s").is_not_null()).then(block))["literal"]
 
 
