@@ -18,6 +18,7 @@ from workbench.policy.decisions import DECISION_COLUMNS, decided
 from workbench.policy.explore import Explore
 from workbench.policy.fallback import Fallback
 from workbench.policy.frames import decide, decision_table
+from workbench.policy.later import Later
 from workbench.policy.protocol import Policy, tree
 from workbench.policy.rank import Rank
 from workbench.policy.shadow import Shadow
@@ -30,6 +31,7 @@ __all__ = [
     "Columns",
     "Explore",
     "Fallback",
+    "Later",
     "Policy",
     "Rank",
     "Shadow",
