@@ -71,8 +71,8 @@ def score_shift(pairs: pl.DataFrame, *, confidence: float = 0.95) -> ScoreShift:
     Notes
     -----
     Read each figure against the twin's. Two trainings of the same trees share no leaf value, so
-    where most scores are a few such values KS and PSI are large (0.25 and 1.8 on three days of the card
-    transactions) though nothing has changed.
+    where most scores are a few such values KS and PSI are large though nothing has changed: 0.25
+    and 1.8 on three days of the card transactions.
 
     Examples
     --------
