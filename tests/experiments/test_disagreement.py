@@ -9,6 +9,7 @@ from scipy import stats
 from workbench.assign import uniform
 from workbench.events import EventLog
 from workbench.experiments.clustered import cluster_means, holm, paired_interval, share_interval
+from workbench.experiments.degenerate import oddities
 from workbench.experiments.disagreement import disagreement, measures
 from workbench.experiments.pairs import pairs
 from workbench.metrics import share_interval as wilson
@@ -35,6 +36,28 @@ def test_each_model_may_have_its_cutoff_and_words_are_actions():
     words = pl.DataFrame({"request": [1, 2], "a": ["cat", "dog"], "b": ["cat", None]})
     found = disagreement(pairs(words, live="a", shadow="b"))["action"]
     assert (found["requests"], found["disagreement"]) == (2, 0.5)
+
+
+def test_a_score_that_is_not_finite_is_no_answer():
+    frame = pl.DataFrame(
+        {"request": [1, 2, 3], "old": [0.1, 0.9, 0.9], "new": [0.1, np.inf, -np.inf]}
+    )
+    both = pairs(frame, live="old", shadow="new", cutoff=0.5)
+    assert both["shadow_score"].to_list() == [0.1, None, None]
+    assert both["shadow_action"].to_list() == ["approve", None, None]
+    assert oddities(both).alarms == []  # one of three proves nothing
+    many = pl.concat([frame.with_columns(pl.col("request") + 3 * i) for i in range(100)])
+    found = oddities(pairs(many, live="old", shadow="new", cutoff=0.5))
+    assert {"missing answers", "missing scores"} <= set(found.alarms)
+
+
+def test_rows_of_ones_own_slates_may_come_in_any_order():
+    table = pl.DataFrame(
+        {"request": [1, 2, 1, 2], "position": [2, 1, 1, 2], "old": ["b", "a", "a", "b"],
+         "new": ["b", "a", "c", "b"]}
+    )  # fmt: skip
+    found = measures(pairs(table, live="old", shadow="new"))
+    assert found.rows() == [(1, 1.0), (2, 0.0)]
 
 
 def test_a_score_that_is_missing_is_null_in_pandas_and_nan_in_polars():
@@ -172,7 +195,7 @@ def test_short_and_empty_slates_have_their_places():
 
 
 def test_another_salt_is_the_floor_and_a_shadow_like_it_has_no_excess():
-    covered, n = 0, 200
+    covered, n = 0, 100
     for seed in range(n):
         frame = slates(60, 8, seed)
         policies = {
@@ -184,7 +207,7 @@ def test_another_salt_is_the_floor_and_a_shadow_like_it_has_no_excess():
         row = row["first item"]
         assert row["floor"] > 0
         covered += row["excess_low"] <= 0 <= row["excess_high"]
-    # no true excess: intervals of 95 % cover 0; binomial band of 200 with 0.1 % each side
+    # no true excess: intervals of 95 % cover 0; binomial band of 100 with 0.1 % each side
     assert stats.binom.ppf(0.001, n, 0.95) <= covered
 
 
@@ -253,3 +276,20 @@ def test_identical_policies_and_a_single_request_have_an_answer():
     one = disagreement(pairs(SCORES[:1], live="old", shadow="new", cutoff=0.5))["action"]
     assert (one["requests"], one["disagreement"]) == (1, 1)
     assert 0 <= one["low"] < one["high"] == 1
+
+
+def test_segments_of_several_columns_are_corrected_together():
+    rng = np.random.default_rng(0)
+    n = 4_000
+    frame = pl.DataFrame(
+        {"request": range(n), "a": rng.integers(0, 3, n), "b": rng.integers(0, 2, n),
+         "old": rng.random(n)}
+    )  # fmt: skip
+    frame = frame.with_columns(new=pl.col("old") + 0.02, again=pl.col("old") + 0.01)
+    both = pairs(frame, live="old", shadow="new", twin="again", cutoff=0.9)
+    table = disagreement(both, by=["a", "b"]).table
+    assert table["segment"].to_list() == [None, "0", "1", "2", "0", "1"]
+    assert table["p_adjusted"][0] == table["p_value"][0]
+    want = holm(table["p_value"].to_numpy()[1:])
+    assert table["p_adjusted"].to_list()[1:] == pytest.approx(want.tolist())
+    assert max(map(len, repr(disagreement(both, by=["a", "b"])).splitlines())) <= 90

@@ -81,7 +81,7 @@ def test_honest_policies_of_the_shop_are_not_accused_in_any_of_sixty_windows(sho
         for name in ("honest@1", "taste@twin"):
             found = shadow(mine, live="taste@live", shadow=name, sample=1.0, items=items)
             accused += not found.oddities.ok
-        found = shadow(mine, live="rule@1", shadow="rule@2", sample=1.0, by="device")
+        found = shadow(mine, live="rule@1", shadow="rule@2", sample=1.0)
         accused += not found.oddities.ok
     assert accused == 0
 

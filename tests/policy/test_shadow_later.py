@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workbench.policy import Rank, Shadow, decision_table
-from workbench.policy.later import Later
+from workbench.policy import Later, Rank, Shadow, decision_table
 
 LIVE = Rank("score", 3, "live@1")
 

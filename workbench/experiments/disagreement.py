@@ -38,7 +38,7 @@ class Disagreement:
     table : polars.DataFrame
         One row per measure and segment (`by` and `segment` null: all requests): `requests
         clusters disagreement low high`, with a twin also `floor floor_low floor_high excess
-        excess_low excess_high p_value p_adjusted` (Holm over the segments of a measure).
+        excess_low excess_high p_value p_adjusted` (Holm over all segments of a measure).
     confidence : float
     cluster : str
         What the intervals take for independent: `user` or `request`.
@@ -152,6 +152,8 @@ def disagreement(
             )
             rows.append(frame.filter(pl.col("requests") > 0))
     table = pl.concat(rows)
+    if "p_value" in table.columns:
+        table = _corrected(table)
     lead = ["measure", "by", "segment"]
     return Disagreement(table.select(*lead, pl.exclude(lead)), confidence, cluster)
 
@@ -240,8 +242,17 @@ def _compared(each: pl.DataFrame, kind: str, clusters, group, confidence: float)
             excess = apart.mean, below, above, p_value
         names = ("excess", "excess_low", "excess_high", "p_value")
         found |= dict(zip(names, excess, strict=True))
-        found["p_adjusted"] = holm(found["p_value"])
     return found
+
+
+def _corrected(table: pl.DataFrame) -> pl.DataFrame:
+    """p over all requests as it is; over segments corrected for all of them, of every column."""
+    adjusted = table["p_value"].to_numpy().copy()
+    segments = table["by"].is_not_null().to_numpy()
+    for kind in table["measure"].unique():
+        mine = segments & (table["measure"] == kind).to_numpy()
+        adjusted[mine] = holm(adjusted[mine])
+    return table.with_columns(p_adjusted=pl.Series(adjusted))
 
 
 def _around(means, rate: bool, confidence: float):

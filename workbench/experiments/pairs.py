@@ -62,7 +62,7 @@ def pairs(
         `request position`, `live_action live_item live_score`, the same for shadow and twin as far
         as given, and what there is to slice by. Of decisions, the requests that the shadow (and the
         twin) was shown and the places that any of them filled; null where one has no answer. A
-        score that is NaN is missing, too.
+        score that is not finite is missing, too: no policy could act on it.
 
     Raises
     ------
@@ -96,7 +96,8 @@ def pairs(
             f"{absent[0]!r} is no column of the table, which has {columns}, and without a column "
             "'policy' these are no decisions"
         )
-    both = both.with_columns(pl.col(f"^({'|'.join(WHO)})_score$").fill_nan(None))
+    scores = [name for name in both.columns if name in {f"{who}_score" for who in WHO}]
+    both = both.with_columns(_finite(name) for name in scores)
     return both if labels is None else _labelled(both, labels)
 
 
@@ -130,16 +131,22 @@ def _from_columns(frame: pl.DataFrame, names: dict[str, str], cutoff) -> pl.Data
     ragged = [name for who, name in names.items() for kind in kinds if f"{who}_{kind}" not in made]
     if ragged:
         raise ValueError(f"{list(names.values())} must all be scores or all be words")
-    kept = frame.drop(set(names.values()), strict=False)
+    kept = frame.drop(set(names.values()))
     taken = sorted(set(made) & set(kept.columns))
     if taken:
         raise ValueError(f"table has a column {taken[0]!r} already: give it another name")
-    return kept.with_columns(**made)
+    both = kept.with_columns(**made)
+    return both if (both["position"] == 1).all() else both.sort(_KEY)
+
+
+def _finite(score: str) -> pl.Expr:
+    """A column of scores with null for what is not finite."""
+    return pl.when(pl.col(score).is_finite()).then(pl.col(score)).alias(score)
 
 
 def _cut(score: pl.Series, at: float) -> pl.Series:
     block = pl.when(pl.col("s") >= at).then(pl.lit("block")).otherwise(pl.lit("approve"))
-    scored = score.fill_nan(None).alias("s").to_frame()
+    scored = score.alias("s").to_frame().select(_finite("s"))
     return scored.select(pl.when(pl.col("s").is_not_null()).then(block))["literal"]
 
 
@@ -159,37 +166,46 @@ def _from_decisions(table, names: dict[str, str], sample, salt: str) -> pl.DataF
     slices = [name for name in frame.columns if name not in (*_KEY, *_ANSWER, *_OWN)]
     parts = {}
     for who, name in names.items():
-        part = frame.filter(pl.col("policy") == name)
+        part = frame.filter(pl.col("policy") == name).sort(_KEY)
         if part.is_empty():
             raise ValueError(f"no decision is by policy {name!r}")
         _check_keys(part, f"decisions of {name!r}")
         parts[who] = part
-    seen = parts["live"]
+    requests = {who: part.select("request").unique() for who, part in parts.items()}
+    seen = requests["live"]
     if sample is None:
         for who in names:
-            seen = seen.join(parts[who], on="request", how="semi")
+            seen = seen.join(requests[who], on="request", how="semi")
     else:
         seen = seen.filter(uniform(salt, seen["request"].to_numpy()) < sample)
-    if seen.join(parts["shadow"], on="request", how="semi").is_empty():
+    if seen.join(requests["shadow"], on="request", how="semi").is_empty():
         raise ValueError(f"{list(names.values())} answered no common request")
-    known = seen.select("request", *slices).unique("request", keep="first", maintain_order=True)
+    everyone = all(len(seen) == len(each) for each in requests.values())
     both = None
     for who, part in parts.items():
-        mine = part.join(known, on="request", how="semi").select(
-            *_KEY, *(pl.col(name).alias(f"{who}_{name}") for name in answer)
-        )
-        both = mine if both is None else both.join(mine, on=_KEY, how="full", coalesce=True)
-    return both.join(known, on="request", how="left").sort(_KEY)
+        mine = part if everyone else part.join(seen, on="request", how="semi").sort(_KEY)
+        mine = mine.select(*_KEY, *(pl.col(name).alias(f"{who}_{name}") for name in answer))
+        both = mine if both is None else _beside(both, mine)
+    about = parts["live"].select("request", *slices).unique("request", keep="first")
+    return both.join(about, on="request", how="left").sort(_KEY) if slices else both.sort(_KEY)
+
+
+def _beside(both: pl.DataFrame, mine: pl.DataFrame) -> pl.DataFrame:
+    """Join two tables sorted by their keys; most often the keys are the same."""
+    if both.select(_KEY).equals(mine.select(_KEY)):
+        return pl.concat([both, mine.drop(_KEY)], how="horizontal")
+    return both.join(mine, on=_KEY, how="full", coalesce=True).sort(_KEY)
 
 
 def _check_keys(frame: pl.DataFrame, name: str) -> None:
     if frame["request"].null_count():
         raise ValueError(f"{name}: request is null in {frame['request'].null_count():,} rows")
-    if frame.select(_KEY).n_unique() < len(frame):
-        twice = frame.filter(frame.select(_KEY).is_duplicated()).row(0, named=True)
-        raise ValueError(
-            f"{name}: request {twice['request']!r} comes twice at position {twice['position']}"
-        )
+    keys = frame.select(_KEY).sort(_KEY)
+    again = pl.all_horizontal(pl.col(each) == pl.col(each).shift() for each in _KEY)
+    twice = keys.filter(again.fill_null(False))
+    if len(twice):
+        request, position = twice.row(0)
+        raise ValueError(f"{name}: request {request!r} comes twice at position {position}")
 
 
 def _labelled(both: pl.DataFrame, labels: Any) -> pl.DataFrame:

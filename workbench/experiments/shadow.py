@@ -104,7 +104,7 @@ def shadow(
     measure    segment       requests disagree          95% interval
     action     all                  4     0.25       [0.0456, 0.699]
     intervals take each request for one witness; no twin: how much of it is noise is unknown
-    scores    requests  missing     live     mean     shift         95% interval     KS    PSI
+    scores        rows  missing     live     mean     shift         95% interval     KS    PSI
     shadow           4        0      0.5      0.6      +0.1       [-0.03, +0.23]   0.25   0.49
     labels    labelled  mean score     rate       gap    error  log loss    AUC
     live             4         0.5      0.5        +0     0.25     0.308  1.000

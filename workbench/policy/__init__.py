@@ -20,6 +20,7 @@ from workbench.policy.explore import Explore
 from workbench.policy.fallback import Fallback
 from workbench.policy.frames import decide, decision_table
 from workbench.policy.holdout import Holdout
+from workbench.policy.later import Later
 from workbench.policy.protocol import Policy, tree
 from workbench.policy.rank import Rank
 from workbench.policy.shadow import Shadow
@@ -33,6 +34,7 @@ __all__ = [
     "Explore",
     "Fallback",
     "Holdout",
+    "Later",
     "Policy",
     "Rank",
     "Shadow",

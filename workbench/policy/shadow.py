@@ -56,7 +56,8 @@ class Shadow:
     Notes
     -----
     A shadow runs in the same process: it is held off the requests and the decisions, not off the
-    machine. It reads stores through what it was built with, so build it with what can only read.
+    machine. It reads stores through what it was built with, so build it with what can only read,
+    and give it caches of its own: an object that hands out its own arrays can be spoiled by anyone.
 
     Examples
     --------
