@@ -148,6 +148,14 @@ def test_a_log_that_cannot_be_read_says_why(change, words):
         replay_outcomes(log_of().with_columns(**change))
 
 
+def test_a_log_read_twice_is_refused_and_several_places_of_a_request_are_not():
+    log = log_of().with_columns(position=pl.lit(1))
+    with pytest.raises(ValueError, match="log has 4,000 decisions more than it has"):
+        replay_outcomes(pl.concat([log, log]))
+    below = log.with_columns(position=pl.lit(2))
+    assert replay_outcomes(pl.concat([log, below])).weights.clusters == 4_000
+
+
 def test_missing_rewards_say_what_became_of_them():
     log = log_of(9).with_columns(
         reward=pl.when(pl.col("request") < 6).then("reward"),

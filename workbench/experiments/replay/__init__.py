@@ -5,7 +5,8 @@ known: an exploring champion (`workbench.policy.Explore`), or a split. Where not
 refusal and not a number.
 """
 
-from workbench.experiments.replay.outcomes import Replayed, ReplayPlan, replay_outcomes
+from workbench.experiments.replay.outcomes import Replayed, replay_outcomes
+from workbench.experiments.replay.plan import ReplayPlan
 from workbench.experiments.replay.support import Limits
 
 __all__ = ["Limits", "ReplayPlan", "Replayed", "replay_outcomes"]
