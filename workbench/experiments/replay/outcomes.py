@@ -115,7 +115,8 @@ def replay_outcomes(
     position the reward of a row is taken to depend on nothing else of the slate (item-position
     model, Li et al. 2018, KDD); `slate_chances` gives the chances of weaker assumptions.
     Intervals of ips and snips are on the scale of the logarithm where no reward is negative, else
-    normal; all are too short below some ten effective rewards, where the estimate is refused.
+    normal; all are too short below some ten effective rewards, where the estimate is refused, and
+    a little where the logger hardly ever tried some items (see `Limits`).
     An estimate holds for the world of the log: the same requests, the same state of the shop.
 
     Examples

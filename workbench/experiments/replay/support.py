@@ -30,9 +30,9 @@ class Limits:
         Most of the target's decisions that the logger may never have tried.
     mean_weight_error
         Most standard error of the mean weight. With more, the log cannot tell whether a tenth of
-        what the target does is unsupported: of 95 % intervals, 88 to 94 % held then in simulated
-        logs whose logger hardly ever tried some items, 93 to 95 % within it. Lift it where support
-        is known otherwise: every action has its share of a split, say.
+        what the target does is unsupported. In simulated logs whose logger hardly ever tried some
+        items, 84 to 88 % of the 95 % intervals held beyond this limit, 91 to 95 % within it. Lift
+        it where support is known otherwise: every action has its share of a split, say.
     alpha
         Of the test that the mean weight is 1.
     """
