@@ -18,6 +18,7 @@ What has to be assumed:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 import polars as pl
@@ -56,7 +57,8 @@ class OpenBanditReplay:
                 covers = "yes" if row["covers"] else "no"
             lines.append(_line(row["campaign"], row["log"], row["target"], estimate, own, covers))
         for (campaign, target), replay in self.replays.items():
-            lines += [f"{campaign}, {target}: {reason}" for reason in replay.refusals]
+            for reason in replay.refusals:
+                lines += wrap(f"{campaign}, {target}: {reason}", 90, subsequent_indent="    ")
         return "\n".join(lines)
 
 

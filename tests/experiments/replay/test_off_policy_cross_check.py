@@ -62,7 +62,7 @@ def test_so_does_the_report():
             "target_predicted_reward": np.full(12, TARGET @ MODEL),
         }
     )
-    plan = ReplayPlan(limits=Limits(0, 0), clips=(2.0, 1.5))
+    plan = ReplayPlan(limits=Limits.none(), clips=(2.0, 1.5))
     result = replay_outcomes(log, plan=plan)
     for name in ("ips", "snips", "direct", "dr"):
         assert result[name]["estimate"] == pytest.approx(PIPELINE[name], abs=1e-12)

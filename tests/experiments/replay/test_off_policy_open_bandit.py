@@ -52,13 +52,14 @@ def test_one_direction_is_refused_because_one_impression_has_two_thirds_of_the_w
     assert not replay.ok
     assert replay.weights.effective_decisions < 3
     assert replay.weights.largest > 20_000
+    assert "women, random: too uneven" in repr(both)
     assert "women, random: too few" in repr(both)
     assert "refused" in repr(both)
     assert max(map(len, repr(both).splitlines())) <= 90
 
 
 def test_without_limits_that_direction_covers_too_by_being_wide(events):
-    plan = ReplayPlan(metric="click", limits=Limits(0, 0))
+    plan = ReplayPlan(metric="click", limits=Limits.none())
     table = open_bandit_replay(events["decision"], events["click"], plan=plan).table
     assert table["covers"].to_list() == [True] * 4
     row = table.row(3, named=True)

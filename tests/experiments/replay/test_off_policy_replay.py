@@ -73,7 +73,7 @@ def test_users_who_come_back_widen_the_interval_only_if_they_are_the_cluster():
     log = pl.concat([log_of(500)] * 8).with_columns(
         user=pl.col("request"), request=pl.int_range(4_000)
     )
-    limits = Limits(10, 1, alpha=0.0)  # rows taken as independent look like wrong propensities
+    limits = Limits.none()  # rows taken as independent look like wrong propensities
     by_request = replay_outcomes(log, plan=ReplayPlan(limits=limits)).estimate
     by_user = replay_outcomes(log, plan=ReplayPlan(cluster="user", limits=limits)).estimate
     assert by_user["estimate"] == pytest.approx(by_request["estimate"])
@@ -122,8 +122,16 @@ def test_too_few_decisions_and_too_few_rewards_are_refused():
     assert not one.ok
 
 
+def test_an_uneven_log_is_refused_because_it_hides_what_is_not_supported():
+    logger = np.array([0.66, 0.25, 0.088, 0.002])
+    result = replay_outcomes(log_of(logger=logger))
+    assert result.weights.mean_error > 0.05
+    assert "too uneven" in repr(result)
+    assert max(map(len, repr(result).splitlines())) <= 90
+
+
 def test_limits_are_the_users_own():
-    limits = Limits(effective_decisions=5, effective_rewards=0)
+    limits = Limits(effective_decisions=5, effective_rewards=0, mean_weight_error=0.5)
     assert replay_outcomes(log_of(60), plan=ReplayPlan(limits=limits)).ok
 
 
@@ -146,6 +154,14 @@ def test_limits_are_the_users_own():
 def test_a_log_that_cannot_be_read_says_why(change, words):
     with pytest.raises(ValueError, match=words):
         replay_outcomes(log_of().with_columns(**change))
+
+
+def test_a_log_read_twice_is_refused_and_several_places_of_a_request_are_not():
+    log = log_of().with_columns(position=pl.lit(1))
+    with pytest.raises(ValueError, match="log has 4,000 decisions more than it has"):
+        replay_outcomes(pl.concat([log, log]))
+    below = log.with_columns(position=pl.lit(2))
+    assert replay_outcomes(pl.concat([log, below])).weights.clusters == 4_000
 
 
 def test_missing_rewards_say_what_became_of_them():

@@ -10,7 +10,7 @@ from workbench.policy import Explore, Rank, decide
 
 K, ITEMS = 3, 4
 # what is asked of the estimators here is their mean over all logs, so none is refused
-PLAN = ReplayPlan(per="request", limits=Limits(0, 0, alpha=0.0))
+PLAN = ReplayPlan(per="request", limits=Limits.none())
 
 
 def candidates(requests, seed=0):

@@ -14,7 +14,7 @@ import polars as pl
 
 from workbench.tables import one_frame
 
-__all__ = ["Logged", "policy_chances", "read_logged"]
+__all__ = ["Logged", "as_columns", "policy_chances", "read_logged"]
 
 PREDICTED = ("predicted_reward", "target_predicted_reward")
 
@@ -75,6 +75,7 @@ def read_logged(log: Any, *, metric: str, per: str, cluster: str) -> Logged:
     _check_live(frame)
     _check_rewards(frame, metric)
     _check_keys(frame, list({"request", cluster}))
+    _check_once(frame)
     given = [name for name in PREDICTED if name in frame.columns]
     if len(given) == 1:
         raise ValueError(f"a reward model needs {' and '.join(PREDICTED)}, got only {given[0]}")
@@ -116,7 +117,12 @@ def policy_chances(policy: Any, requests: Any, log: Any) -> np.ndarray:
 
 
 def as_columns(table: Any, name: str) -> dict[str, np.ndarray]:
-    """A table as the arrays that policies take: missing ids as policies mark them."""
+    """A table as the arrays that policies take: missing ids as policies mark them.
+
+    >>> as_columns(pl.DataFrame({"request": [7], "query": [None]}, schema_overrides={
+    ...     "query": pl.String}), "requests")["query"].tolist()
+    ['']
+    """
     from workbench.policy.columns import NO_ITEM
 
     columns = {}
@@ -181,6 +187,19 @@ def _check_keys(frame: pl.DataFrame, names: list[str]) -> None:
     for name in names:
         if frame[name].null_count():
             raise ValueError(f"{name} is missing in {frame[name].null_count():,} decisions")
+
+
+def _check_once(frame: pl.DataFrame) -> None:
+    """One decision for each place: two are a shadow's beside the live one, or a log read twice."""
+    key = [name for name in ("request", "policy", "position") if name in frame.columns]
+    if "position" not in key:
+        return
+    twice = len(frame) - frame.select(pl.struct(key).n_unique()).item()
+    if twice:
+        raise ValueError(
+            f"log has {twice:,} decisions more than it has ({', '.join(key)}): each place is "
+            "decided once; leave out what was logged twice"
+        )
 
 
 def _numbers(frame: pl.DataFrame, name: str) -> np.ndarray:

@@ -1,70 +1,29 @@
 """What would the challenger have earned? Estimated from the champion's log.
 
-logged decision, its reward ──┐
-P(champion decides it) ───────┼──► weights ─► do they hold up? ── no ──► refusal, no number
-P(challenger decides it) ─────┘                     │ yes
-                                                    └──► estimates, and how they hang on the clip
+    logged decision, its reward ──┐
+    P(champion decides it) ───────┼──► weights ─► do they hold up? ── no ──► refusal, no number
+    P(challenger decides it) ─────┘                     │ yes
+                                                        └──► estimates, each clip beside
+
+`support` says what must hold, `estimators` and `mean` how an estimate and its interval come about.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import polars as pl
 
-from workbench.experiments.replay.estimators import doubly_robust, ips, self_normalised, switch
-from workbench.experiments.replay.logged import Logged, policy_chances, read_logged
-from workbench.experiments.replay.mean import (
-    ClusterMean,
-    cluster_mean,
-    normal_interval,
-    positive_interval,
-)
+from workbench.experiments.replay.estimates import clip_sensitivity, estimates
+from workbench.experiments.replay.logged import policy_chances, read_logged
+from workbench.experiments.replay.plan import ReplayPlan
 from workbench.experiments.replay.report import report
-from workbench.experiments.replay.support import Limits, WeightSummary, refusals, weight_summary
-from workbench.experiments.replay.weights import (
-    clipped_weights,
-    effective_sample_size,
-    importance_weights,
-    shrunk_weights,
-)
+from workbench.experiments.replay.support import WeightSummary, refusals, weight_summary
+from workbench.experiments.replay.weights import importance_weights
 from workbench.tables import one_frame
 
-__all__ = ["ReplayPlan", "Replayed", "replay_outcomes"]
-
-
-@dataclass(frozen=True)
-class ReplayPlan:
-    """What is estimated, and how.
-
-    metric
-        The column of the reward, by the log's own name.
-    per
-        The value is a mean per `decision`, or per `request` with the rewards of a slate summed.
-    cluster
-        The column of what is independent: `request`, or `user` when users come back.
-    clip
-        Above which the weights of all estimates are cut; None cuts none.
-    clips
-        The clips of the sensitivity table.
-    """
-
-    metric: str = "reward"
-    per: str = "decision"
-    cluster: str = "request"
-    confidence: float = 0.95
-    clip: float | None = None
-    clips: tuple[float, ...] = (100.0, 50.0, 20.0, 10.0, 5.0, 2.0, 1.0)
-    limits: Limits = field(default_factory=Limits)
-
-    def __post_init__(self):
-        if not 0 < self.confidence < 1:
-            raise ValueError(f"confidence must be in (0, 1), got {self.confidence}")
-        wrong = [clip for clip in (self.clip, *self.clips) if clip is not None and not clip > 0]
-        if wrong:
-            raise ValueError(f"clip must be above 0, got {wrong[0]}")
+__all__ = ["Replayed", "replay_outcomes"]
 
 
 @dataclass(frozen=True)
@@ -156,11 +115,13 @@ def replay_outcomes(
     position the reward of a row is taken to depend on nothing else of the slate (item-position
     model, Li et al. 2018, KDD); `slate_chances` gives the chances of weaker assumptions.
     Intervals of ips and snips are on the scale of the logarithm where no reward is negative, else
-    normal; all are too short below some ten effective rewards, where the estimate is refused.
+    normal; all are too short below some ten effective rewards, where the estimate is refused, and
+    a little where the logger hardly ever tried some items (see `Limits`).
     An estimate holds for the world of the log: the same requests, the same state of the shop.
 
     Examples
     --------
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> item = rng.choice(2, 5_000, p=[0.8, 0.2])              # the logger prefers item 0,
     >>> click = rng.random(5_000) < np.where(item == 1, 0.3, 0.1)   # visitors prefer item 1
@@ -176,7 +137,7 @@ def replay_outcomes(
     weights = importance_weights(logged.propensity, logged.target_propensity)
     summary = weight_summary(weights, logged.rewards, logged.clusters, propensity=logged.propensity)
     refused = refusals(summary, plan.limits)
-    table, clips = _estimates(logged, weights, plan), _sensitivity(logged, weights, plan)
+    table, clips = estimates(logged, weights, plan), clip_sensitivity(logged, weights, plan)
     if refused:
         table, clips = table.clear(), clips.clear()
     return Replayed(table, clips, summary, refused, plan)
@@ -193,87 +154,3 @@ def _with_chances(log, target, logger, requests):
             chances = policy_chances(policy, requests, frame)
             frame = frame.with_columns(pl.Series(name, chances))
     return frame
-
-
-def _estimates(logged: Logged, weights: np.ndarray, plan: ReplayPlan) -> pl.DataFrame:
-    """One row per estimator, the logger's own mean first."""
-    if plan.clip is not None:
-        weights = clipped_weights(weights, plan.clip)
-    values = {
-        "logged": logged.rewards,
-        "ips": ips(weights, logged.rewards),
-        "snips": self_normalised(weights, logged.rewards, logged.strata),
-    }
-    if logged.predicted is not None:
-        values["direct"] = logged.target_predicted
-        values["dr"] = doubly_robust(
-            weights, logged.rewards, logged.predicted, logged.target_predicted
-        )
-    rows = []
-    for name, each in values.items():
-        own = cluster_mean(each, logged.clusters, logged.counts)
-        paired = cluster_mean(each - logged.rewards, logged.clusters, logged.counts)
-        low, high = _interval(own, name, logged, plan)
-        ends = normal_interval(paired, confidence=plan.confidence)
-        rows.append((name, own.estimate, low, high, own.error, paired.estimate, *ends))
-    return pl.DataFrame(rows, schema=dict.fromkeys(_COLUMNS, pl.Float64) | {"estimator": pl.String},
-                        orient="row")  # fmt: skip
-
-
-_COLUMNS = (
-    *("estimator", "estimate", "low", "high", "error"),
-    *("difference", "difference_low", "difference_high"),
-)
-
-
-def _sensitivity(logged: Logged, weights: np.ndarray, plan: ReplayPlan) -> pl.DataFrame:
-    """The estimates at each clip, none first."""
-    rows, largest, total = [], weights.max(), weights.sum()
-    for clip in (np.inf, *sorted(plan.clips, reverse=True)):
-        if rows and clip >= largest:  # cuts nothing
-            rows.append(rows[-1] | {"clip": clip})
-            continue
-        cut = clipped_weights(weights, clip)
-        values = _clipped_values(logged, weights, cut, clip)
-        means = {
-            name: cluster_mean(each, logged.clusters, logged.counts)
-            for name, each in values.items()
-        }
-        shown = [*means][1]
-        low, high = _interval(means[shown], shown, logged, plan)
-        rows.append(
-            {
-                "clip": clip,
-                "clipped_share": float((weights > clip).mean()),
-                "kept_share": float(cut.sum() / total) if total else np.nan,
-                "effective_decisions": effective_sample_size(cut),
-                **{name: mean.estimate for name, mean in means.items()},
-                "low": low,
-                "high": high,
-            }
-        )
-    return pl.DataFrame(rows)
-
-
-def _interval(mean: ClusterMean, name: str, logged: Logged, plan: ReplayPlan):
-    """On the scale of the logarithm where no value can be negative."""
-    positive = name in ("logged", "ips", "snips") and logged.positive and mean.estimate > 0
-    method = positive_interval if positive else normal_interval
-    return method(mean, confidence=plan.confidence)
-
-
-def _clipped_values(logged: Logged, weights, cut, clip) -> dict[str, np.ndarray]:
-    """The estimators at one clip; the second is the one whose interval is shown."""
-    values = {
-        "ips": ips(cut, logged.rewards),
-        "snips": self_normalised(cut, logged.rewards, logged.strata),
-    }
-    if logged.predicted is None:
-        return values
-    model = logged.predicted, logged.target_predicted
-    return {
-        "snips": values["snips"],
-        "dr": doubly_robust(cut, logged.rewards, *model),
-        "switch": switch(weights, logged.rewards, *model, above=clip),
-        "dros": doubly_robust(shrunk_weights(weights, clip**2), logged.rewards, *model),
-    }
