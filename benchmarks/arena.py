@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF
 
 import numpy as np
 import polars as pl
@@ -43,6 +45,8 @@ class Results:
     ledger: ShippedLift
     shelves: dict[float, Interference]  # days of stock -> what a split says
     seconds: dict[str, float]
+    processor_seconds: float  # of all processes
+    load: float  # processes that wanted a core when it began
 
     def __repr__(self) -> str:
         spec = self.arena.spec
@@ -52,7 +56,9 @@ class Results:
             f"of {self.arena.rows['arm'].n_unique() - 1} arms, {spec.twins:,} A/A",
             f"regret: a tenth of revenue over {spec.horizon_users:,} users, "
             f"{spec.ship_cost:,.0f} to ship",
-            f"took: {took}", "", repr(self.arena), "",
+            f"took: {took}; {self.processor_seconds:,.0f} s of processor in all,",
+            f"on {len(os.sched_getaffinity(0))} cores that {self.load:.0f} other processes wanted "
+            "when it began", "", repr(self.arena), "",
             f"promises, bands corrected for {self.verdicts.height} looked at",
             *map(_verdict, self.verdicts.iter_rows(named=True)), "",
             "A/A peeked at", f"{'looks':>5} {'claimed':>8}  {'95 %':<16}{'published':>9}",
@@ -68,7 +74,7 @@ def run(quick: bool = False, *, workers: int = 1) -> Results:
     """Play the shop, deal and mark; then the ledger, and the small worlds that are split."""
     users, many = (20_000, 100) if quick else (100_000, 2_000)
     spec = ArenaSpec(100, 200, horizon_users=200_000, money=0.1) if quick else SPEC
-    clock, seconds = time.perf_counter, {}
+    clock, seconds, load = time.perf_counter, {}, os.getloadavg()[0]
 
     def timed(what: str, work: Callable, *args, **options):
         began = clock()
@@ -88,7 +94,8 @@ def run(quick: bool = False, *, workers: int = 1) -> Results:
         )  # fmt: skip
         shelves = timed("split worlds", met_on_shelves, 4 if quick else 30, each)
     promised = verdicts(marked, CALM)
-    return Results(users, marked, promised, peeked, ledger, shelves, seconds)
+    used = sum(sum(resource.getrusage(who)[:2]) for who in (RUSAGE_SELF, RUSAGE_CHILDREN))
+    return Results(users, marked, promised, peeked, ledger, shelves, seconds, used, load)
 
 
 def met_on_shelves(worlds: int, each: Callable) -> dict[float, Interference]:

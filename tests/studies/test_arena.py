@@ -9,6 +9,7 @@ import pytest
 from benchmarks.broken_worlds import workers_map
 from workbench.assign import assign
 from workbench.cluster import connect
+from workbench.experiments.analyse import analyse
 from workbench.marketplace.potential import METRICS, PotentialOutcomes
 from workbench.studies.arena import ArenaSpec, arena
 from workbench.studies.arena_cells import (
@@ -143,6 +144,18 @@ def test_a_covariate_that_says_nothing_changes_nothing(cell):
     seen = read(flat, "new", range(2), looks=3, share=0.5, salt="s")
     np.testing.assert_array_equal(seen[True].estimate, seen[False].estimate)
     np.testing.assert_array_equal(seen[True].variance, seen[False].variance)
+
+
+def test_the_fixed_horizon_says_what_analyse_says(cell):
+    shares = {"old": 0.5, "new": 0.5}
+    dealt = cell.outcomes.deal(shares, salt="s/7")
+    effect = analyse(dealt, ["revenue"], expected=shares)["revenue"].effect
+    readings = read(cell, "new", range(7, 8), looks=5, share=0.5, salt="s")[False]
+    half = PROCEDURES["fixed horizon"](readings, 0.05)
+    ends = decide(readings, half, share=0.5, srm_alpha=0.001)
+    assert ends.estimate[0] == pytest.approx(effect.difference, rel=1e-9)
+    assert ends.low[0] == pytest.approx(effect.low, rel=2e-3)  # normal here, Student's t there
+    assert ends.high[0] == pytest.approx(effect.high, rel=2e-3)
 
 
 class TestProcedures:

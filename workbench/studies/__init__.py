@@ -12,5 +12,8 @@ world has one, comes in through that argument and through nothing else.
     variety          better on paper, worse in production: a ranker that knows tastes, in many shops
     damage           what each fault costs when nobody finds it: true AUC and money
     broken_days      one shop, broken on a day: what rings, what models lose, what it costs
+    arena            how an A/B test is run and stopped, marked: false claims, missed ones, money
+    shipped_lift     what winners were said to bring, and what they bring
+    interference     what an A/B test sees when the arms share a shelf
     scorecard        the closing table: measured, interval, baseline, truth
 """

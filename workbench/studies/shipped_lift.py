@@ -25,6 +25,8 @@ from workbench.studies.damage_ledger import mean_interval
 
 __all__ = ["ShippedLift", "shipped_lift", "shrunk"]
 
+_TOGETHER = 50  # challengers in one piece of work: the outcomes are sent along with each
+
 
 @dataclass(frozen=True)
 class ShippedLift:
@@ -158,11 +160,13 @@ def shipped_lift(
 
     if len(outcomes.arms) != 2:
         raise ValueError(f"outcomes must have two arms, got {outcomes.arms}")
+    named = [*challengers.items()]
     tasks = [
-        (outcomes, metric, covariate, {"control": control_share, name: share}, cuped, salt)
-        for name, share in challengers.items()
+        (outcomes, metric, covariate, control_share, named[first : first + _TOGETHER], cuped, salt)
+        for first in range(0, len(named), _TOGETHER)
     ]
-    true, claimed, errors = np.array([*map(_one_test, tasks)]).reshape(-1, 3).T
+    tested = [row for rows in map(_tests, tasks) for row in rows]
+    true, claimed, errors = np.array(tested).reshape(-1, 3).T
     means, left = shrunk(claimed, errors)
     z = norm.isf(alpha / 2)
     return ShippedLift(
@@ -177,12 +181,16 @@ def shipped_lift(
     )  # fmt: skip
 
 
-def _one_test(task) -> tuple[float, float, float]:
-    """True effect, estimate, standard error of one challenger's one experiment."""
-    outcomes, metric, covariate, shares, cuped, salt = task
+def _tests(task) -> list[tuple[float, float, float]]:
+    """True effect, estimate, standard error of each challenger's one experiment."""
+    outcomes, metric, covariate, control_share, named, cuped, salt = task
     base, other = outcomes.arms
-    name = [*shares][1]
-    arms = shown_to(outcomes, shares, base=base, other=other, salt="challengers touch")
-    cell = clean(arms, metric, covariate)
-    seen = read(cell, name, range(1), looks=1, share=0.5, salt=f"{salt}/{name}")[cuped]
-    return cell.truth[name], float(seen.estimate[0, 0]), float(np.sqrt(seen.variance[0, 0]))
+    made = []
+    for name, share in named:
+        shares = {"control": control_share, name: share}
+        arms = shown_to(outcomes, shares, base=base, other=other, salt="challengers touch")
+        cell = clean(arms, metric, covariate)
+        seen = read(cell, name, range(1), looks=1, share=0.5, salt=f"{salt}/{name}")[cuped]
+        error = float(np.sqrt(seen.variance[0, 0]))
+        made.append((cell.truth[name], float(seen.estimate[0, 0]), error))
+    return made
