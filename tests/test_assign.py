@@ -175,3 +175,46 @@ def test_one_arm_takes_all_and_an_arm_without_share_none():
 def test_shares_that_are_none_are_an_error(shares):
     with pytest.raises(ValueError, match="shares must be in"):
         assign([1], shares, salt="x")
+
+
+SHARES = {
+    "A": {"old": 0.5, "new": 0.5},
+    "B": {"old": 0.9, "new": 0.1},
+    "C": {"old": 0.99, "new": 0.01},
+    "D": {"a": 0.2, "b": 0.3, "c": 0.5},
+}
+ARM_VECTORS = [
+    ("home page test", 0, "old old old b"),
+    ("home page test", 1, "new old old c"),
+    ("home page test", 6, "new new old c"),
+    ("home page test", 62, "new new new c"),
+    ("home page test", -1, "old old old a"),
+    ("home page test", 2**63 - 1, "new new new b"),
+    ("home page test", "1", "new old old a"),
+    ("home page test", "Zürich", "new new old b"),
+    ("", 1, "old old old c"),
+    ("ramp", "bob", "new new new c"),
+]
+
+
+@pytest.mark.parametrize(("salt", "unit", "arms"), ARM_VECTORS)
+def test_published_vectors_of_arms_never_change(salt, unit, arms):
+    assert [assign([unit], shares, salt=salt)[0] for shares in SHARES.values()] == arms.split()
+
+
+def test_the_docstring_publishes_these_vectors_of_arms():
+    rows = re.findall(r'^    "(.*?)" +(\S.*?)  +((?:[a-z]+ +){3}[abc])$', module.__doc__, re.M)
+    published = [(salt, eval(unit), " ".join(arms.split())) for salt, unit, arms in rows]
+    assert published == ARM_VECTORS
+
+
+@pytest.mark.parametrize("arms", [2, 3])
+def test_a_ramp_to_all_never_moves_anybody_out_of_treatment(arms):
+    users, before = np.arange(50_000), np.zeros(50_000, bool)
+    for share in (0.01, 0.05, 0.1, 0.5, 1.0):
+        rest = {f"old {i}": (1 - share) / (arms - 1) for i in range(arms - 1)}
+        inside = assign(users, rest | {"new": share}, salt="ramp") == "new"
+        assert (inside | ~before).all()
+        assert abs(inside.mean() - share) < 4 * np.sqrt(share * (1 - share) / len(users)) + 1e-12
+        before = inside
+    assert before.all()

@@ -24,6 +24,24 @@ bytes:
     "a"     2, 1                0.7593060066233571
     "a"     1, "x"              0.3703302531781626
     ======  ==================  =====================
+
+And of arms: `assign(unit, shares, salt=…)`, where A is {"old": 0.5, "new": 0.5}, B is
+{"old": 0.9, "new": 0.1}, C is {"old": 0.99, "new": 0.01}, D is {"a": 0.2, "b": 0.3, "c": 0.5}:
+
+    ==================  ============  =====  =====  =====  =====
+    salt                unit          A      B      C      D
+    ==================  ============  =====  =====  =====  =====
+    "home page test"    0             old    old    old    b
+    "home page test"    1             new    old    old    c
+    "home page test"    6             new    new    old    c
+    "home page test"    62            new    new    new    c
+    "home page test"    -1            old    old    old    a
+    "home page test"    2**63 - 1     new    new    new    b
+    "home page test"    "1"           new    old    old    a
+    "home page test"    "Zürich"      new    new    old    b
+    ""                  1             old    old    old    c
+    "ramp"              "bob"         new    new    new    c
+    ==================  ============  =====  =====  =====  =====
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 A policy is a model plus the rule that turns its scores into actions. It maps columns to columns, so
 the same object serves thousands of requests a second and sits in a notebook; `decide` wraps it for
-frames. Policies of policies (`Split`, `Shadow`, `Fallback`) are policies and show their `children`.
+frames. Policies of policies (`Split`, `Holdout`, `Shadow`, `Fallback`) are policies and show their
+`children`.
 
     requests    one row per (request, candidate): request, item, and what the score needs
     decisions   one row per (request, policy, position): DECISION_COLUMNS
@@ -18,6 +19,7 @@ from workbench.policy.decisions import DECISION_COLUMNS, decided
 from workbench.policy.explore import Explore
 from workbench.policy.fallback import Fallback
 from workbench.policy.frames import decide, decision_table
+from workbench.policy.holdout import Holdout
 from workbench.policy.protocol import Policy, tree
 from workbench.policy.rank import Rank
 from workbench.policy.shadow import Shadow
@@ -30,6 +32,7 @@ __all__ = [
     "Columns",
     "Explore",
     "Fallback",
+    "Holdout",
     "Policy",
     "Rank",
     "Shadow",

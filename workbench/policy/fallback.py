@@ -12,6 +12,7 @@ import numpy as np
 from workbench.policy.columns import Columns, column, is_missing, take
 from workbench.policy.decisions import in_request_order
 from workbench.policy.groups import Requests
+from workbench.policy.holdout import Holdout
 from workbench.policy.protocol import Policy
 from workbench.policy.shadow import Shadow
 from workbench.policy.split import Split
@@ -60,12 +61,12 @@ class Fallback:
     def propensity(self, requests: Columns, decisions: Columns) -> np.ndarray:
         """Chance that the ladder makes each of these decisions; (len(decisions),).
 
-        A `Split` on a rung makes a split of ladders, one for each arm; splits on several rungs must
-        have salts of their own.
+        A `Split` or `Holdout` on a rung makes a split of ladders, one for each arm; splits on
+        several rungs must have salts of their own.
         """
         ladder = _flat(self.ladder)
         for rung, child in enumerate(ladder):
-            if isinstance(child, Split):
+            if isinstance(child, (Split, Holdout)):
                 return sum(
                     child.shares[name]
                     * Fallback([*ladder[:rung], arm, *ladder[rung + 1 :]]).propensity(

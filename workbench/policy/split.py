@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workbench.assign import assign, check_shares
-from workbench.policy.columns import Columns, column
+from workbench.policy.columns import Columns, column, is_missing
 from workbench.policy.decisions import in_request_order
 from workbench.policy.groups import Groups, Requests
 from workbench.policy.protocol import Policy
@@ -55,37 +55,57 @@ class Split:
         """Each request answered by the arm of its unit."""
         requests = Requests.of(requests)
         groups = requests.groups
-        arm = assign(_unit_of(requests, self.unit, groups), self.shares, salt=self.salt)
+        arm = assign(unit_of(requests, self.unit, groups), self.shares, salt=self.salt)
         here = sorted(set(arm.tolist())) or [next(iter(self.arms))]
         parts = []
         for name in here:
             rows = requests
             if len(here) > 1:
                 rows = Requests(requests, np.flatnonzero(groups.spread(arm == name)))
-            parts.append(_labelled(self.arms[name].act(rows), name, self.shares[name]))
+            parts.append(labelled(self.arms[name].act(rows), name, self.shares[name]))
         return in_request_order(parts, groups)
 
     def propensity(self, requests: Columns, decisions: Columns) -> np.ndarray:
         """Sum over arms of share x the arm's propensity: the chance includes the split itself."""
-        total = np.zeros(len(column(decisions, "request")))
-        for name, child in self.arms.items():
-            if self.shares[name] > 0:
-                total += self.shares[name] * child.propensity(requests, decisions)
-        return total
+        return propensity_of_arms(self.arms, self.shares, requests, decisions)
 
 
-def _unit_of(requests: Columns, unit: str, groups: Groups) -> np.ndarray:
-    """The unit of each request, shape (g,); error when a request has several."""
+def unit_of(requests: Columns, unit: str, groups: Groups) -> np.ndarray:
+    """The unit of each request, shape (g,); error when a request has several, or none.
+
+    All who have none would share one arm.
+    """
     units = column(requests, unit)
     first = units[groups.first]
     differs = units != groups.spread(first)
     if differs.any():
         request = column(requests, "request")[differs].tolist()[0]
         raise ValueError(f"request {request!r} has several values of {unit!r}; a split needs one")
+    if first.dtype.kind == "O":
+        missing = np.array([value is None or value == "" for value in first.tolist()], bool)
+    else:
+        missing = is_missing(first)
+    if missing.any():
+        request = groups.ids[missing].tolist()[0]
+        raise ValueError(
+            f"request {request!r} has no {unit!r}: nobody can be dealt by a missing unit; split by "
+            "another unit (session, device), or send such requests elsewhere"
+        )
     return first
 
 
-def _labelled(answers: Columns, name: str, share: float) -> dict[str, np.ndarray]:
+def propensity_of_arms(
+    arms: Mapping[str, Policy], shares: Mapping[str, float], requests: Columns, decisions: Columns
+) -> np.ndarray:
+    """Sum over arms of share x the arm's propensity; (len(decisions),)."""
+    total = np.zeros(len(column(decisions, "request")))
+    for name, child in arms.items():
+        if shares[name] > 0:
+            total += shares[name] * child.propensity(requests, decisions)
+    return total
+
+
+def labelled(answers: Columns, name: str, share: float) -> dict[str, np.ndarray]:
     """The answers with the arm's name and share, joined with those of splits inside."""
     inner, n = answers["variant"], len(answers["request"])
     nested = inner != ""

@@ -9,6 +9,7 @@ world has one, comes in through that argument and through nothing else.
     validity         how like real shops and cards is a world, and what does it not model?
     mutation         do the checks find what is broken on purpose? beside always-fire and never-fire
     freshness        what fresh features are worth: true AUC and money, a minute, an hour, a day old
+    variety          better on paper, worse in production: a ranker that knows tastes, in many shops
     damage           what each fault costs when nobody finds it: true AUC and money
     broken_days      one shop, broken on a day: what rings, what models lose, what it costs
     scorecard        the closing table: measured, interval, baseline, truth
