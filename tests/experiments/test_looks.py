@@ -77,11 +77,11 @@ class TestRunningMoments:
     @pytest.mark.parametrize(
         ("change", "words"),
         [
-            (pl.lit("a").alias("spent"), "metric 'spent' must be numbers, got String"),
+            (pl.lit("a").alias("spent"), "'spent' must be numbers, got String"),
             (pl.lit(float("inf")).alias("spent"), "NaN or infinite"),
             (pl.lit(None, pl.Int64).alias("user"), "'user' is null in 1,200 rows"),
             (pl.col("time").dt.replace_time_zone(None), "time must have a time zone"),
-            (pl.lit(7).alias("user"), "a user is in two arms"),
+            (pl.lit(7).alias("user"), "user 7 has two values of 'variant'"),
         ],
     )
     def test_bad_rows_are_named(self, change, words):
