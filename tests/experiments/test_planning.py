@@ -34,6 +34,23 @@ class TestCrossing:
         bounds = group_sequential(share, 0.05, kind)
         assert crossing_probability(bounds, share) == pytest.approx(0.05, abs=1e-6)
 
+    @pytest.mark.parametrize("kind", ["obrien_fleming", "pocock"])
+    def test_looks_close_together_spend_what_simulated_experiments_say(self, kind):
+        share = np.array([0.3, 0.301, 0.302, 0.303, 1.0])
+        bounds, experiments = group_sequential(share, 0.05, kind), 400_000
+        steps = np.random.default_rng(8).normal(size=(experiments, 5))
+        z = (steps * np.sqrt(np.diff(share, prepend=0.0))).cumsum(axis=1) / np.sqrt(share)
+        crossed = (np.abs(z) > bounds).any(axis=1).sum()
+        low, high = binom.ppf([0.001, 0.999], experiments, 0.05)
+        assert low <= crossed <= high
+
+    @pytest.mark.parametrize("kind", ["obrien_fleming", "pocock"])
+    def test_a_look_without_news_changes_nothing(self, kind):
+        plain = group_sequential([0.5, 1.0], 0.05, kind)
+        twice = group_sequential([0.5, 0.5 + 1e-9, 1.0], 0.05, kind)
+        assert twice[1] == np.inf
+        assert twice[[0, 2]] == pytest.approx(plain, rel=1e-12)
+
     def test_maximal_sample_sizes_as_published(self):
         """Jennison & Turnbull (2000), tables 2.2 and 2.4: 5 looks, alpha 0.05, power 0.8."""
         one = drift_for([1.959964], [1.0], 0.8)
@@ -118,6 +135,7 @@ class TestSampleSize:
             (lambda: Design(looks=3, margin=1.0), "margin with looks"),
             (lambda: crossing_probability([2.0], [0.5, 1.0]), "one critical value per look"),
             (lambda: crossing_probability([2.0, 2.0], [0.5, 0.5]), "must rise"),
+            (lambda: crossing_probability([2.0, 2.0], [0.5, 0.500001]), "ten-thousandth apart"),
             (lambda: inflation_factor(0), "looks must be"),
         ],
     )

@@ -15,11 +15,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from workbench.experiments.boundaries import group_sequential
+from workbench.experiments.boundaries import group_sequential, nodes
 
 __all__ = ["crossing_probability", "inflation_factor"]
 
-_POINTS = 96  # Gauss-Legendre nodes of the density: 1e-7 for up to a hundred looks
 _FAR = 9.0  # deviations beyond which there is nothing to add up
 
 
@@ -40,7 +39,8 @@ def crossing_probability(
     Raises
     ------
     ValueError
-        If the shapes differ, the looks do not rise, or a number is NaN or not above zero.
+        If the shapes differ, the looks do not rise by a ten-thousandth where one may stop, or a
+        number is NaN or not above zero.
 
     Examples
     --------
@@ -56,21 +56,26 @@ def crossing_probability(
         raise ValueError(f"information must rise in (0, 1], got {share.tolist()}")
     if not (critical > 0).all():
         raise ValueError(f"critical values must be above zero, got {critical.tolist()}")
+    stops = np.isfinite(critical)
+    critical, share = critical[stops], share[stops]  # nobody stops there: nothing to add up
+    if (np.diff(share) < 0.9e-4 * share[1:]).any():
+        raise ValueError(f"looks must be a ten-thousandth apart, got {share.tolist()}")
     drift = np.asarray(drift, float)
     if not np.isfinite(drift).all():
         raise ValueError("drift must be finite")
     flat = np.abs(drift).reshape(-1, 1)  # two-sided: the sign does not matter
-    nodes, gauss = np.polynomial.legendre.leggauss(_POINTS)
     points, weights = np.zeros((len(flat), 1)), np.ones((len(flat), 1))
     crossed, before = np.zeros(len(flat)), 0.0
-    for bound, now in zip(critical * np.sqrt(share), share, strict=True):
+    steps = np.sqrt(np.diff(share, prepend=0.0, append=2.0))
+    for look, (bound, now) in enumerate(zip(critical * np.sqrt(share), share, strict=True)):
         step, moved = math.sqrt(now - before), points + flat * (now - before)
         tails = ndtr((moved - bound) / step) + ndtr((-bound - moved) / step)
         crossed += (tails * weights).sum(axis=1)
         centre, reach = flat * now, _FAR * math.sqrt(now)
         low, high = np.maximum(-bound, centre - reach), np.minimum(bound, centre + reach)
         half = np.maximum(high - low, 0.0) / 2
-        new = (high + low) / 2 + half * nodes
+        unit, gauss = nodes(-1.0, 1.0, min(steps[look : look + 2]) / max(half.max(), 1e-12))
+        new = (high + low) / 2 + half * unit
         away = (new[:, :, None] - moved[:, None, :]) / step
         density = (np.exp(-0.5 * away**2) * weights[:, None, :]).sum(axis=2)
         density /= step * math.sqrt(2 * math.pi)
