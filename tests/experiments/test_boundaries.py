@@ -124,6 +124,8 @@ class TestBadInput:
             (lambda: group_sequential([1.0], kind="haybittle"), "kind must be one of"),
             (lambda: group_sequential([1.0], alpha=1.0), r"alpha must be in \(0, 1\), got 1.0"),
             (lambda: msprt(1.0, 1.0, tau=0.0), "tau must be above zero, got 0.0"),
+            (lambda: msprt(1.0, 1.0, tau=np.inf), "above zero, got inf, and finite"),
+            (lambda: confidence_sequence(-9, 1.0, tuned_at=9), "users must not be negative"),
             (lambda: msprt(1.0, -1.0, tau=1.0), "variance must not be negative, got -1.0"),
             (lambda: confidence_sequence(9, 1.0, tuned_at=0), "tuned_at must be above zero users"),
             (lambda: repeated_p_value([1.0, 2.0], [1.0]), "one column per look, 1"),

@@ -107,6 +107,26 @@ bts/women/women.csv 3722697 e5d1b49a39b608585a2f3014a3f54970430cd37a495c1b73fceb
 bts/women/item_context.csv 5792 a56295bad066a558eb783055afd9279f5f4e209a4776eafc22151c53f0ac89d4
 """
 
+
+def _asos() -> Source:
+    commit = "4acdec7ab075d39087888635a155ea01fce046a2"
+    name = "asos_digital_experiments_dataset.parquet"
+    file = File(
+        name,
+        _at("sivagugan30/asos-experimentation", commit, f"data/{name}"),
+        1_003_239,
+        "bdf88b27185d3f7e65912cbb421129a32ae347c2fb0d9442fe54d74266551524",
+    )
+    return Source(
+        name="asos",
+        title="ASOS Digital Experiments: running counts, means and variances of 78 experiments",
+        licence="CC BY 4.0 (Liu, Cardoso, Couturier & McCoy 2021, arXiv:2111.10198)",
+        homepage="https://osf.io/64jsb/",
+        folder="ab_asos",
+        files=(file,),
+    )
+
+
 SOURCES: Mapping[str, Source] = MappingProxyType(
-    {source.name: source for source in (_online_retail(), _cards(), _open_bandit())}
+    {source.name: source for source in (_online_retail(), _cards(), _open_bandit(), _asos())}
 )

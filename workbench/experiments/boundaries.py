@@ -30,7 +30,9 @@ from numpy.typing import ArrayLike
 __all__ = ["confidence_sequence", "group_sequential", "msprt", "repeated_p_value", "spending"]
 
 KINDS = ("obrien_fleming", "pocock")
-_POINTS = 200  # of the density on each side: boundaries to 1e-6 for up to a hundred looks
+_PANEL = 32  # Gauss-Legendre nodes
+_FAR = 9.0  # deviations beyond which there is nothing to add up
+_NEWS = 1e-4  # a look with relatively less new information is none
 _ALPHAS, _LEAST_P = 64, 1e-7
 
 
@@ -78,7 +80,9 @@ def group_sequential(
 ) -> np.ndarray:
     """Critical |z| at each look, shape (looks,): crossed by chance in alpha of the experiments.
 
-    Looks need not be even, nor known beforehand: a boundary depends on this and earlier looks.
+    Looks need not be even, nor known beforehand: a boundary depends on this and earlier looks. A
+    look with less than a ten-thousandth more information than the last has an infinite one; what
+    it might have spent is left to the next.
 
     Parameters
     ----------
@@ -174,8 +178,8 @@ def msprt(
     _check_alpha(alpha)
     estimate, v = np.asarray(estimate, float), _variance(variance)
     prior = np.asarray(tau, float) ** 2
-    if not (np.asarray(tau, float) > 0).all():
-        raise ValueError(f"tau must be above zero, got {tau!r}")
+    if not ((np.asarray(tau, float) > 0) & np.isfinite(np.asarray(tau, float))).all():
+        raise ValueError(f"tau must be above zero, got {tau!r}, and finite")
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         shrunk = v / (v + prior)
         log_ratio = 0.5 * np.log(shrunk) + estimate**2 * prior / (2 * v * (v + prior))
@@ -204,7 +208,7 @@ def confidence_sequence(
     Raises
     ------
     ValueError
-        If `tuned_at` is not above zero, a variance is negative, or alpha out of (0, 1).
+        If `tuned_at` is not above zero, users or a variance negative, or alpha out of (0, 1).
 
     Notes
     -----
@@ -221,10 +225,27 @@ def confidence_sequence(
     users, v = np.asarray(users, float), _variance(variance)
     if not tuned_at > 0:
         raise ValueError(f"tuned_at must be above zero users, got {tuned_at}")
+    if (users < 0).any():
+        raise ValueError(f"users must not be negative, got {users.min()}")
     wide = -2 * math.log(alpha)
     grown = users * (wide + math.log(wide) + 1) / tuned_at  # t rho^2
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.sqrt(v * (grown + 1) / grown * (np.log1p(grown) + wide))[()]
+
+
+def nodes(low: float, high: float, step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Gauss-Legendre nodes and weights, in panels close enough for normal kernels of sd `step`.
+
+    >>> points, weights = nodes(-1.0, 1.0, 0.05)
+    >>> len(points), float(round(weights.sum(), 9))
+    (96, 2.0)
+    """
+    panels = max(3, math.ceil(1.6 * (high - low) / step / _PANEL))
+    unit, weights = _unit_nodes()
+    edges = np.linspace(low, high, panels + 1)
+    half = (high - low) / panels / 2
+    points = (edges[:-1] + half)[:, None] + half * unit
+    return points.ravel(), np.tile(half * weights, panels)
 
 
 @lru_cache(maxsize=4_096)
@@ -233,10 +254,15 @@ def _boundaries(share: tuple[float, ...], alpha: float, kind: str) -> tuple[floa
     from scipy.optimize import brentq
     from scipy.special import ndtr
 
-    spent = np.diff(spending(share, alpha, kind), prepend=0.0)
-    found, points, weights, before = [], np.zeros(1), np.ones(1), 0.0
-    for now, more in zip(share, spent, strict=True):
-        step = math.sqrt(now - before)
+    seen = [0]  # the looks that bring news
+    for look, now in enumerate(share):
+        if look and now - share[seen[-1]] > _NEWS * now:
+            seen.append(look)
+    times = [share[look] for look in seen]
+    steps = [math.sqrt(now - old) for now, old in zip(times, [0.0, *times[:-1]], strict=True)]
+    spent = np.diff(spending(times, alpha, kind), prepend=0.0)
+    found, points, weights = np.full(len(share), np.inf), np.zeros(1), np.ones(1)
+    for at, (now, step, more) in enumerate(zip(times, steps, spent, strict=True)):
 
         def stops(bound, points=points, weights=weights, step=step, more=more):
             tails = ndtr((points - bound) / step) + ndtr((-bound - points) / step)
@@ -244,15 +270,20 @@ def _boundaries(share: tuple[float, ...], alpha: float, kind: str) -> tuple[floa
 
         highest = 38 * math.sqrt(now)
         bound = highest if more < 1e-300 else brentq(stops, 0, highest, xtol=1e-12)
-        found.append(bound / math.sqrt(now))
-        edge = min(bound, 9 * math.sqrt(now))  # beyond nine deviations there is nothing to add up
-        new, width = np.linspace(-edge, edge, 2 * _POINTS + 1, retstep=True)
-        simpson = np.full(len(new), 2.0)
-        simpson[1::2], simpson[[0, -1]] = 4, 1
+        found[seen[at]] = bound / math.sqrt(now)
+        if at + 1 == len(times):
+            break
+        edge = min(bound, _FAR * math.sqrt(now))
+        new, width = nodes(-edge, edge, min(step, steps[at + 1]))
         moved = np.exp(-0.5 * ((new[:, None] - points) / step) ** 2)
         density = moved @ weights / (step * math.sqrt(2 * math.pi))
-        points, weights, before = new, density * simpson * width / 3, now
-    return tuple(found)
+        points, weights = new, density * width
+    return tuple(found.tolist())
+
+
+@lru_cache(maxsize=1)
+def _unit_nodes() -> tuple[np.ndarray, np.ndarray]:
+    return np.polynomial.legendre.leggauss(_PANEL)
 
 
 def _variance(variance: ArrayLike) -> np.ndarray:
