@@ -56,6 +56,13 @@ def test_the_curve_is_of_the_users_of_the_first_days(log):
         assert row["lift"] == pytest.approx(least / per_user.mean())
 
 
+def test_a_capped_mean_and_one_pass_are_of_the_same_days(log):
+    uncapped = duration(log, Mean("spent", winsorise=1.0), lift=0.02).table  # day by day
+    assert_frame_equal(uncapped, duration(log, "spent", lift=0.02).table)
+    capped = duration(log, Mean("spent", winsorise=0.95), lift=0.02).table
+    assert (capped["variance"][:14] < uncapped["variance"][:14]).all()
+
+
 def test_the_first_day_that_sees_the_effect_is_the_answer(log):
     made = duration(log, "spent", lift=0.10)
     lifts = made.table["lift"].to_list()
@@ -138,10 +145,15 @@ def test_traffic_that_dries_up_has_no_answer():
         ({}, {"lift": np.nan}, "give effect or lift"),
         ({}, {"lift": 0.0}, "effect must be different from 0"),
         ({}, {"lift": 0.1, "traffic_share": 0.0}, r"traffic_share must be in \(0, 1\], got 0"),
-        ({"time": pl.lit(None).cast(pl.Datetime("us", "UTC"))}, {"lift": 0.1}, "no rows"),
-        ({"time": pl.col("time").dt.date()}, {"lift": 0.1}, "time must be dates with hours, got D"),
+        ({"time": pl.lit(None).cast(pl.Datetime("us", "UTC"))}, {"lift": 0.1}, "time is null in 2"),
+        ({"time": pl.col("time").dt.replace_time_zone(None)}, {"lift": 0.1}, "and a zone, got D"),
+        (
+            {"time": pl.col("time").dt.date()},
+            {"lift": 0.1},
+            "time must be dates with hours and a zone, got Date",
+        ),
         ({"spent": pl.lit(0.0)}, {"lift": 0.1}, "lift is a share of the mean, and that is 0"),
-        ({"spent": pl.lit(None).cast(float)}, {"lift": 0.1}, "'spent' is null in 1,434 rows"),
+        ({"spent": pl.lit(None).cast(float)}, {"lift": 0.1}, "'spent' is null in 20,000 rows"),
         ({"user": pl.lit(None).cast(int)}, {"lift": 0.1}, "'user' is null"),
     ],
 )
@@ -154,6 +166,8 @@ def test_missing_columns_and_odd_arrivals_are_refused(log):
     for table in (log.drop("time"), log.lazy().drop("time")):
         with pytest.raises(ValueError, match="has no column 'time'"):
             duration(table, "spent", lift=0.1)
+    with pytest.raises(ValueError, match="table has no rows"):
+        duration(log.clear(), "spent", lift=0.1)
     with pytest.raises(ValueError, match="metric must be one metric, got 2"):
         duration(log, ["spent", "views"], lift=0.1)
     for arrived in ([], [5, 4], [np.nan], [[1, 2]], [-1]):

@@ -81,6 +81,15 @@ def test_power_users_and_effect_are_inverses(share, margin):
     assert power(least, users, 2.0, design=design) == pytest.approx(0.9, abs=1e-9)
 
 
+@pytest.mark.parametrize("goal", [0.06, 0.5, 0.8, 0.999])
+def test_the_smallest_effect_has_the_power_with_any_number_of_users(goal):
+    users = np.array([4, 5, 6, 10, 30, 1_000, 10**9])
+    for margin in (None, 0.2):
+        design = Design(power=goal, margin=margin)
+        least = minimum_detectable_effect(users, 3.0, design=design)
+        assert power(least, users, 3.0, design=design) == pytest.approx(goal, abs=1e-9)
+
+
 def test_looks_cost_their_inflation():
     plain, looked = sample_size(0.01, 1.0), sample_size(0.01, 1.0, design=Design(inflation=1.229))
     assert looked == pytest.approx(1.229 * plain, abs=3)

@@ -17,14 +17,16 @@ from numpy.typing import ArrayLike
 
 from workbench.experiments.cuped import adjust
 from workbench.experiments.difference import plain
-from workbench.experiments.metric import Metric, as_metrics, columns_of
+from workbench.experiments.metric import Mean, Metric, as_metrics, columns_of
 from workbench.experiments.planning import Design, minimum_detectable_effect, sample_size
-from workbench.experiments.statistics import statistics
+from workbench.experiments.running import running_samples
+from workbench.experiments.statistics import Sample, statistics
 from workbench.tables import one_frame
 
 __all__ = ["Duration", "duration", "duration_days"]
 
 _USUAL = Design()
+_PARTS = ("users", "means", "covariance")
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,8 @@ def duration(
 
     Notes
     -----
-    Reads the table once for every day. Beyond the log: mean and variance of its last day, and new
-    users at the rate of its last seven days (`duration_days`).
+    A mean is read in one pass, anything else once for every day. Beyond the log: mean and variance
+    of its last day, and new users at the rate of its last seven days (`duration_days`).
 
     Examples
     --------
@@ -212,27 +214,34 @@ def _by_day(table, metric: Metric, traffic_share: float) -> pl.DataFrame:
     else:
         frame = one_frame(table, "table", names).lazy()
     kind = frame.collect_schema()["time"]
-    if not isinstance(kind, pl.Datetime):
-        raise ValueError(f"time must be dates with hours, got {kind}")
+    if not isinstance(kind, pl.Datetime) or kind.time_zone is None:
+        raise ValueError(f"time must be dates with hours and a zone, got {kind}")
     time = pl.col("time")
+    frame = frame.with_columns(time.dt.convert_time_zone("UTC"), variant=pl.lit("all"))
     first, last, nulls = frame.select(
         time.min().alias("first"), time.max().alias("last"), time.null_count().alias("nulls")
     ).collect().row(0)  # fmt: skip
     if nulls or first is None:
-        raise ValueError("table has no rows" if first is None else f"time is null in {nulls} rows")
-    midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
-    frame = frame.with_columns(variant=pl.lit("all"))
-    rows = []
-    for days in range(1, (last - midnight) // timedelta(days=1) + 2):
-        until = pl.lit(midnight + timedelta(days=days)).cast(kind)
-        sample = statistics(frame.filter(time < until), metric).sample(variant="all")
-        made = adjust(sample, sample, metric)
-        users = float(sample.users) * traffic_share
-        # NaN of a single user: no variance yet
-        variance = made.control.variance if sample.users > 1 else 0.0
-        rows.append((days, users, made.control.mean, variance, made.reduction))
-    names = ["days", "users", "mean", "variance", "reduction"]
-    return pl.DataFrame(rows, schema=names, orient="row").with_columns(in_log=pl.lit(True))
+        raise ValueError(f"time is null in {nulls} rows" if nulls else "table has no rows")
+    if isinstance(metric, Mean) and metric.winsorise is None:
+        [sample] = running_samples(frame, metric).samples.values()
+    else:
+        midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
+        days = range(1, (last - midnight) // timedelta(days=1) + 2)
+        until = [pl.lit(midnight + timedelta(days=each)) for each in days]
+        each = [statistics(frame.filter(time < end), metric).samples for end in until]
+        parts = ([getattr(one, name) for one in each] for name in _PARTS)
+        sample = Sample(each[0].columns, *(np.concatenate(part) for part in parts))
+    made = adjust(sample, sample, metric)
+    return pl.DataFrame(
+        {
+            "days": np.arange(1, len(sample.users) + 1),
+            "users": np.asarray(sample.users, float) * traffic_share,
+            "mean": np.asarray(made.control.mean, float),
+            "variance": np.nan_to_num(made.control.variance),  # NaN of a single user: none yet
+            "reduction": np.asarray(made.reduction, float),
+        }
+    ).with_columns(in_log=pl.lit(True))
 
 
 def _beyond(log: pl.DataFrame, days: int | None) -> pl.DataFrame:
