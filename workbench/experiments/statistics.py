@@ -128,10 +128,10 @@ def of_users(users: PerUser, metrics: Sequence[Metric], segments: Sequence[str])
     by = ["variant", *segments]
     head = users.frame.head(_HEAD_ROWS).select(pl.col(names).mean()).collect()
     shift = {name: head[name].item() for name in names}
-    shift = {k: pl.lit(v if v is not None and np.isfinite(v) else 0.0) for k, v in shift.items()}
+    shift = {k: v if v is not None and np.isfinite(v) else 0.0 for k, v in shift.items()}
     sums = _sums(users.frame, by, names, pairs, shift, users.faults)
     raise_faults({rule: sums[rule].sum() for rule in users.faults})
-    samples, lost = _samples(sums, names, pairs, sums.select(**shift).to_numpy())
+    samples, lost = _samples(sums, names, pairs, np.array([*shift.values()], float))
     if lost:
         means = pl.DataFrame(samples.means, schema=[f"shift|{name}" for name in names])
         groups = sums.select(by).hstack(means)
@@ -170,7 +170,7 @@ def _sums(frame: pl.LazyFrame, by, names, pairs, shift, faults) -> pl.DataFrame:
 def _samples(sums: pl.DataFrame, names, pairs, shift) -> tuple[Sample, bool]:
     """The sample of each group, and whether digits were lost."""
     users = sums["_users"].to_numpy().astype(float)
-    first = sums.select(names).to_numpy()
+    first = sums.select(names).to_numpy().reshape(len(users), len(names))
     offset = first / users[:, None]
     covariance = np.full((len(users), len(names), len(names)), np.nan)
     for a, b in pairs:
