@@ -187,6 +187,13 @@ def test_identical_arms_no_spread_and_a_lone_user_have_an_answer():
     assert explore(lone, "spent", "new", planned_users=10).verdict.startswith("keep going")
 
 
+def test_arms_that_differ_without_any_spread_are_certain():
+    table = rows(2_000).with_columns(spent=(pl.col("variant") == "new") + 1.0)
+    view = explore(read(table), "spent", "new", planned_users=4_000)
+    assert view.verdict.startswith("stop: new is better")
+    assert view.today_row["p_value"] == view.today_row["valid_p_value"] == 0
+
+
 def test_crossed_users_are_left_out_and_counted():
     table = rows(400)
     other = table.head(10).with_columns(variant=pl.lit("old"), time=pl.lit(START))

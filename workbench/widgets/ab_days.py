@@ -104,14 +104,13 @@ class Days:
         covariance[n < 2] = np.nan
         k = covariance.shape[-1]
         covariance[..., range(k), range(k)] = covariance[..., range(k), range(k)].clip(min=0)
-        known = [name for name in _columns(self.metrics, self.covariates) if name]
+        known = _columns(self.metrics, self.covariates)
         keys = [f"sum|{each}" if each in self.metrics else f"first|{each}" for each in known]
         return Sample(tuple(keys), n, means + self.centres, covariance)
 
     def __repr__(self) -> str:
-        arms = ", ".join(
-            f"{arm} {int(n):,}" for arm, n in zip(self.expected, self.users[:, -1], strict=True)
-        )
+        counts = zip(self.expected, self.users[:, -1], strict=True)
+        arms = ", ".join(f"{arm} {int(n):,}" for arm, n in counts)
         return f"<Days: {self.days} from {self.first}; users: {arms}>"
 
 

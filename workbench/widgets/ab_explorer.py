@@ -166,11 +166,11 @@ def explore(
     ratio = sample_ratio(counts, days.expected)
     users = table["users"].to_numpy()
     looked = np.array([*at]) - 1
-    able = looked[np.isfinite(z[looked])]
+    able = looked[~np.isnan(z[looked])]
     if len(at) < today or not len(able):
         bounds = _bounds(adjustment, users[able] / planned_users, alpha)
     else:  # the bounds of all days begin with these: computed once
-        pair = [[*days.expected].index(each) for each in ([*days.expected][0], arm)]
+        pair = [0, [*days.expected].index(arm)]
         every = days.users[pair].sum(axis=0)[able[0] :] / planned_users
         bounds = _bounds(adjustment, every, alpha)[: len(able)]
     p_value = table["p_value"].to_numpy()[able]
@@ -223,7 +223,7 @@ def _over_days(days, metric, arm, today, planned, cuped, confidence):
     ratio = np.asarray(naive.lift, float) + 1
     with np.errstate(over="ignore", invalid="ignore"):
         factor = np.exp(wide * logs)
-    valid_p = np.ones(len(users))
+    valid_p = np.where(np.isinf(z) & ~few, 0.0, 1.0)
     usable = np.flatnonzero(np.isfinite(z) & ~few)
     if len(usable):
         # the mixture of the confidence sequence: tau^2 = t rho^2 v, in units of the error
