@@ -64,8 +64,8 @@ class Panel:
         low, high = self.y
         if self.style == "log":
             y, low, high = (np.log10(np.clip(each, 1e-12, 1)) for each in (y, low, high))
-        across = (x - self.x[0]) / max(self.x[1] - self.x[0], 1e-12)
-        up = (y - low) / max(high - low, 1e-12)
+        across = (x - self.x[0]) / ((self.x[1] - self.x[0]) or 1.0)
+        up = (y - low) / ((high - low) or 1.0)
         wide, tall = self.width - self.left - 12, self.height - TOP - BOTTOM
         far = 9_999  # what lies far outside is cut by the clip anyway
         across, up = (np.clip(np.nan_to_num(each, posinf=far), -far, far) for each in (across, up))
@@ -118,12 +118,12 @@ class Panel:
     def svg(self) -> str:
         """The picture, as text."""
         wide, tall = self.width - self.left - 12, self.height - TOP - BOTTOM
-        name = f"c{abs(hash((self.title, self.width, self.height))) % 10**8}"
+        name = f"clip-{self.left}-{self.width}-{self.height}"  # one shape, one name
         parts = [
             f'<svg width="{self.width}" height="{self.height}" role="img" '
             f'aria-label="{escape(self.title)}" xmlns="http://www.w3.org/2000/svg" '
             'style="font:11px sans-serif;background:white">',
-            f'<clipPath id="{name}"><rect x="{self.left}" y="{TOP}" width="{wide}" '
+            f'<clipPath id="{name}"><rect x="{self.left}" y="{TOP}" width="{wide + 6}" '
             f'height="{tall}"/></clipPath>',
             f'<text x="4" y="14" font-weight="bold" fill="#222">{escape(self.title)}</text>',
         ]
@@ -153,8 +153,8 @@ class Panel:
         for value, word in marks:
             b = float(self.at(self.x[0], value)[1])
             made.append(f'<line x1="{self.left}" x2="{self.width - 12}" y1="{b:.1f}" '
-                        f'y2="{b:.1f}" stroke="#e6e6e6"/><text x="{self.left - 5}" '
-                        f'y="{b + 4:.1f}" text-anchor="end" fill="#222">{escape(word)}</text>')  # fmt: skip
+                        f'y2="{b:.1f}" stroke="#e6e6e6"/><text x="{self.left - 5}" y="{b + 4:.1f}" '
+                        f'text-anchor="end" fill="#222">{escape(word)}</text>')  # fmt: skip
         return made
 
 
@@ -199,11 +199,14 @@ def table_of(frame: pl.DataFrame, caption: str) -> str:
         for row in frame.iter_rows()
     )
     return (
+        '<div style="overflow:auto;max-height:480px" tabindex="0">'
         '<table style="font:12px sans-serif;color:#222;text-align:right">'
         f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>"
-        f"<tbody>{rows}</tbody></table>"
+        f"<tbody>{rows}</tbody></table></div>"
     )
 
 
 def _label(value: float, style: str) -> str:
-    return f"{value:.3g}" if style == "number" else f"{value * 100:+.3g}%"
+    if style == "number":
+        return f"{value:,.6g}"
+    return f"{value * 100:+.3g}%" if value else "0%"
