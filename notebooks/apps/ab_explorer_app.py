@@ -38,7 +38,7 @@ def demo(world: str, users: int = 20_000) -> pl.DataFrame:
     first, second, third = (uniform(f"demo {name}", user) for name in ("a", "b", "c"))
     before = 5 - 5 * np.log1p(-first)
     variant = assign(user, {"old": 0.5, "new": 0.5}, salt="demo arm")
-    better = np.where(variant == "new", {"a better page": 1.03}.get(world, 1.0), 1.0)
+    better = np.where(variant == "new", {"a better page": 1.05}.get(world, 1.0), 1.0)
     noise = np.sqrt(-2 * np.log1p(-second)) * np.cos(2 * np.pi * third)
     table = pl.DataFrame(
         {
@@ -111,11 +111,12 @@ def _(before, expected, metric, segment, table):
 
 
 @app.cell
-def _(days, expected):
+def _(days, expected, path):
     wide = {"show_value": True, "full_width": True}
     today = mo.ui.slider(1, days.days, value=days.days, label="today is day", **wide)
     share = mo.ui.slider(1, days.days, value=days.days, label="looks until today, at most", **wide)
-    planned = mo.ui.number(100, value=int(days.users[:, -1].sum()), label="planned users")
+    dealt = 20_000 if not path.value.strip() else int(days.users[:, -1].sum())
+    planned = mo.ui.number(2, value=dealt, label="users of the plan")
     arm = mo.ui.dropdown([*expected][1:], value=[*expected][1], label="arm")
     adjusted = {"valid at every look": "always_valid", "group sequential": "group_sequential",
                 "read once, at the end": "fixed"}  # fmt: skip
