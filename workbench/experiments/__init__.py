@@ -4,6 +4,7 @@
                                              │ yes
                                              ├► analyse: means, shares, ratios; CUPED; segments
                                              ├► looks: the same over time, safe to look at
+                                             ├► sample_size, duration_days: before it begins
                                              └► decide: a ramp from 1 to 100 %, with guardrails
 
     log with a shadow ─► pairs ─► disagreement over the noise floor; oddities
@@ -17,9 +18,12 @@ from workbench.experiments.analyse import Analysis, Comparison, analyse, compare
 from workbench.experiments.bayes import Posterior, posterior_of_means, posterior_of_proportions
 from workbench.experiments.boundaries import confidence_sequence, group_sequential, msprt
 from workbench.experiments.cells import Cells, cells, rows_of
+from workbench.experiments.cluster_robust import ClusterRobust, cluster_robust
+from workbench.experiments.crossing import crossing_probability, inflation_factor
 from workbench.experiments.degenerate import Oddities, oddities
 from workbench.experiments.difference import Difference, Moments, difference_in_means
 from workbench.experiments.disagreement import Disagreement, disagreement
+from workbench.experiments.duration import Duration, duration_days
 from workbench.experiments.exposures import Exposed, exposed
 from workbench.experiments.guardrail import Guardrail
 from workbench.experiments.looks import Looks, looks
@@ -28,6 +32,12 @@ from workbench.experiments.non_inferiority import NonInferiority, non_inferiorit
 from workbench.experiments.novelty import Novelty, novelty
 from workbench.experiments.overlap import Overlap, check_salts, overlap
 from workbench.experiments.pairs import pairs
+from workbench.experiments.planning import (
+    Design,
+    minimum_detectable_effect,
+    power,
+    sample_size,
+)
 from workbench.experiments.ramp import Decision, Evidence, Ramp, decide, evidence_of
 from workbench.experiments.ramp_analysis import RampAnalysis, analyse_ramp
 from workbench.experiments.ramp_book import RampBook
@@ -46,6 +56,7 @@ from workbench.experiments.running import running_moments
 from workbench.experiments.sample_ratio import SampleRatio, sample_ratio
 from workbench.experiments.score_shift import calibration, score_shift
 from workbench.experiments.shadow import Shadowing, shadow
+from workbench.experiments.simulated_power import Simulation, power_by_simulation
 from workbench.experiments.slices import slices, who_was_right
 from workbench.experiments.triggered import Triggered, triggered
 from workbench.experiments.validity import Validity, validity
@@ -53,10 +64,13 @@ from workbench.experiments.validity import Validity, validity
 __all__ = [
     "Analysis",
     "Cells",
+    "ClusterRobust",
     "Comparison",
     "Decision",
+    "Design",
     "Difference",
     "Disagreement",
+    "Duration",
     "Evidence",
     "Exposed",
     "Guardrail",
@@ -78,6 +92,7 @@ __all__ = [
     "Replayed",
     "SampleRatio",
     "Shadowing",
+    "Simulation",
     "Triggered",
     "Validity",
     "analyse",
@@ -85,17 +100,22 @@ __all__ = [
     "calibration",
     "cells",
     "check_salts",
+    "cluster_robust",
     "compare_moments",
     "confidence_sequence",
     "cross_fitted",
+    "crossing_probability",
     "decide",
     "difference_in_means",
     "disagreement",
+    "duration_days",
     "evidence_of",
     "exposed",
     "group_sequential",
+    "inflation_factor",
     "looks",
     "mean_reward",
+    "minimum_detectable_effect",
     "msprt",
     "non_inferiority",
     "novelty",
@@ -104,11 +124,14 @@ __all__ = [
     "pairs",
     "posterior_of_means",
     "posterior_of_proportions",
+    "power",
+    "power_by_simulation",
     "propensity_check",
     "replay_outcomes",
     "rows_of",
     "running_moments",
     "sample_ratio",
+    "sample_size",
     "score_shift",
     "shadow",
     "slate_chances",
