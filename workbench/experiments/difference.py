@@ -103,8 +103,8 @@ def difference_in_means(
         ratio = np.where((mean0 * mean1 > 0) & ~few, mean1 / mean0, np.nan)
         error, freedom = welch(var0 / n0 / mean0**2, var1 / n1 / mean1**2, n0, n1)
         factor = np.exp(np.where(error == 0, 0.0, student.ppf(tail, freedom) * error))
+        lifts = ratio - 1, ratio / factor - 1, ratio * factor - 1
     low, high = difference - half, difference + half
-    lifts = ratio - 1, ratio / factor - 1, ratio * factor - 1
     return made(difference, low, high, *lifts, p_value)
 
 

@@ -10,8 +10,6 @@ world has one, comes in through that argument and through nothing else.
     mutation         do the checks find what is broken on purpose? beside always-fire and never-fire
     freshness        what fresh features are worth: true AUC and money, a minute, an hour, a day old
     variety          better on paper, worse in production: a ranker that knows tastes, in many shops
-    arena            procedures of testing, marked by the truth: false claims, power, regret in money
-    shipped_lift     what winners claimed and what they bring
     peeking_claims   how often daily peeking would have claimed a winner in given experiments
     replay_marks     replay of outcomes against the true value of the challenger
     open_bandit_replay  each policy of the Open Bandit data from the other's log
