@@ -59,7 +59,9 @@ def split_world(seed: int, *, stock_days: float, salt: str = "shelves") -> Poten
     world = Marketplace(spec)
     best = Rank(world.truth.click_probability, 5, "best")
     dear = POLICIES["dear"]
-    split = Split({"old": dear["home"], "new": best}, {"old": 0.5, "new": 0.5}, salt=salt)
+    split = Split(
+        {"old": dear["home"], "new": best}, {"old": 0.5, "new": 0.5}, salt=f"{salt}/{seed}"
+    )
     homes = {"old": dear["home"], "new": best, "split": split}
     return world.truth.potential_outcomes(
         {name: dear | {"home": home} for name, home in homes.items()}

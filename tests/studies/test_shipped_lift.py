@@ -90,19 +90,22 @@ def test_shrunk_intervals_hold_as_often_as_they_say():
 
 class TestInterference:
     def test_by_hand(self):
-        users = np.arange(400)
-        new = assign(users, HALVES, salt="x") == "new"
-        values = {name: np.zeros((len(METRICS), 400, 1)) for name in ("old", "new", "split")}
-        place = METRICS.index("clicks")
-        values["new"][place] = 1.0
-        values["split"][place, :, 0] = np.where(new, 2.0, -1.0)
-        outcomes = PotentialOutcomes(users, 0, values, False)
-        found = interference([outcomes, outcomes], "clicks", shares=HALVES, salt="x")
+        worlds = [self.by_hand(f"x/{number}") for number in range(2)]
+        found = interference(worlds, "clicks", shares=HALVES, salt="x")
         assert found.rows["true"].to_list() == found.rows["dealt"].to_list() == [1.0, 1.0]
         assert found.rows["split"].to_list() == [3.0, 3.0]
         assert found.table["bias"].to_list() == [0.0, 2.0]
         assert found.table["coverage"].to_list() == [1.0, 0.0]
         assert max(map(len, repr(found).splitlines())) <= 90
+
+    def by_hand(self, salt):
+        users = np.arange(400)
+        new = assign(users, HALVES, salt=salt) == "new"
+        values = {name: np.zeros((len(METRICS), 400, 1)) for name in ("old", "new", "split")}
+        place = METRICS.index("clicks")
+        values["new"][place] = 1.0
+        values["split"][place, :, 0] = np.where(new, 2.0, -1.0)
+        return PotentialOutcomes(users, 0, values, False)
 
     def test_on_scarce_shelves_the_better_arm_empties_those_of_the_other(self):
         worlds = [self.world(seed) for seed in range(3)]
@@ -120,7 +123,7 @@ class TestInterference:
         )  # fmt: skip
         best = Rank(world.truth.click_probability, 5, "best")
         rest = {"search": Rank("price", 8), "checkout": Threshold("amount", 300.0)}
-        split = Split({"old": Rank("price", 5), "new": best}, HALVES, salt="shelves")
+        split = Split({"old": Rank("price", 5), "new": best}, HALVES, salt=f"shelves/{seed}")
         homes = {"old": Rank("price", 5), "new": best, "split": split}
         return world.truth.potential_outcomes(
             {name: {"home": home, **rest} for name, home in homes.items()}

@@ -74,11 +74,12 @@ def interference(
     ----------
     worlds : iterable of PotentialOutcomes
         Each of one small world, with the arms of `shares` (the control first) and a third in which
-        everybody met a `Split` with these shares and this salt.
+        everybody met a `Split` with these shares; world i's has the salt `f"{salt}/{i}"`, so that
+        each is dealt anew and the worlds are independent.
     metric : str
     shares : mapping of arm to share
     salt : str
-        Of the `Split`.
+        Names the series of splits.
     split : str
         Name of that third arm.
 
@@ -91,8 +92,8 @@ def interference(
         raise ValueError(f"shares must name a control and a treatment, got {dict(shares)}")
     control, treatment = shares
     made = []
-    for outcomes in worlds:
-        new = assign(outcomes.users, shares, salt=salt) == treatment
+    for number, outcomes in enumerate(worlds):
+        new = assign(outcomes.users, shares, salt=f"{salt}/{number}") == treatment
         old, other, met = (outcomes.of(metric, arm) for arm in (control, treatment, split))
         row = {"true": outcomes.effect(metric, treatment, control).per_user}
         for name, shown in (("dealt", np.where(new, other, old)), ("split", met)):
