@@ -40,7 +40,6 @@ TIMED = """([key, shown]) => new Promise((done, fail) => {
     else if (performance.now() - start > 20000) fail(new Error('nothing changed in 20 s'))
     else requestAnimationFrame(look)
   }
-  window.__pressed = look
   look()
 })"""
 
@@ -48,8 +47,12 @@ TIMED = """([key, shown]) => new Promise((done, fail) => {
 def test_in_jupyterlab_a_key_moves_a_million_rows(page, serve, screenshot, tmp_path):
     mine = tmp_path / "mine"
     mine.mkdir()
-    notebook = {"cells": [code(CELL), *map(code, PANELS)], "nbformat": 4, "nbformat_minor": 5,
-                "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}}}  # fmt: skip
+    notebook = {
+        "cells": [code(CELL), *map(code, PANELS)],
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+    }
     (mine / "ab.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     with serve("lab", "--folder", mine) as url:
         parts = urlsplit(url)

@@ -126,3 +126,9 @@ def test_points_lie_where_the_axis_says():
     assert ticks(-0.05, 0.05) == [-0.04, -0.02, 0, 0.02, 0.04]
     axes.line([0, 1, 2], [1, float("nan"), 2], BLUE)
     assert "nan" not in axes.svg()
+
+
+def test_no_mark_of_a_log_axis_lies_below_it():
+    words = Panel("p", (0, 1), (0.003, 1), style="log").svg()
+    assert ">0.01<" in words
+    assert ">0.001<" not in words

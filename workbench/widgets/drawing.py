@@ -145,7 +145,7 @@ class Panel:
         if self.names:
             marks = [(number, name) for number, name in enumerate(self.names)]
         elif self.style == "log":
-            low = math.floor(math.log10(max(self.y[0], 1e-12)))
+            low = math.ceil(math.log10(max(self.y[0], 1e-12)))
             every = max(1, -low // 4)
             marks = [(10.0**power, f"{10.0**power:g}") for power in range(0, low - 1, -every)]
         else:
