@@ -6,6 +6,9 @@ scoreboard    which faults the checks found, by fault and size
 damage        what each fault cost, found or missed
 lines         one quantity over days, with marks where something happened
 broken_days   a shop that breaks, day by day: checks that ring, true AUC, money lost
+ab_explorer   an A/B test over days: lift, intervals, looks, segments, CUPED, what to do now
+ab_days       … from rows to sums a day, once; ab_verdict, ab_chart, ab_panel: words, drawing, host
+planner       effect, power and traffic: how many days; planner_panel: its host
 leaks         which share of each feature is from the future, and the AUC that it bought
 parity        where online and offline features differ, by cause
 validity      how sales spread over items and hours, in a world and in real data
