@@ -155,7 +155,7 @@ def _pairs(names: list[str], metrics) -> list[tuple[str, str]]:
 def _sums(frame: pl.LazyFrame, by, names, pairs, shift, faults) -> pl.DataFrame:
     moved = {name: pl.col(name) - shift[name] for name in names}
     return (
-        frame.group_by(by)
+        frame.group_by(by, maintain_order=True)  # adds in the order of the rows: the same digits
         .agg(
             pl.len().alias("_users"),
             *(moved[name].sum().alias(name) for name in names),

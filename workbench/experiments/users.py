@@ -164,7 +164,10 @@ def _grouped(frame: pl.LazyFrame, columns, segments, faults) -> tuple[pl.LazyFra
     fixed = ["variant", *segments, *late]
     words, code = _coded(frame, ["variant", *segments], late)
     users = (
-        frame.group_by("user")
+        frame.sort(
+            "user", maintain_order=True
+        )  # floats added in another order differ in the last digit
+        .group_by("user", maintain_order=True)
         .agg(
             *(code[name].min().alias(f"from|{name}") for name in fixed),
             *(code[name].max().alias(f"to|{name}") for name in fixed),
@@ -190,7 +193,6 @@ def _grouped(frame: pl.LazyFrame, columns, segments, faults) -> tuple[pl.LazyFra
                 f"{what} {name!r} must be one value per user, but differs within {changing:,} "
                 f"users{_WHY[what]}"
             )
-    users = users.sort("user")  # floats added in another order differ in the last digit
     single = users.filter(pl.col("from|variant") == pl.col("to|variant"))
     plain = single.select(
         "user",
