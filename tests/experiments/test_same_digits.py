@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from workbench.experiments import Mean, Ratio, analyse
+from workbench.experiments import Mean, Proportion, Ratio, analyse
 
 HALVES = {"old": 0.5, "new": 0.5}
 
@@ -18,3 +18,14 @@ def test_the_same_rows_give_the_same_bits():
     metrics = [Mean("spent"), Ratio("spent", "pages")]
     found = {str(analyse(table, metrics, expected=HALVES).table.rows()) for _ in range(20)}
     assert len(found) == 1
+
+
+def test_equal_shares_differ_by_nothing_at_all():
+    clicked = np.zeros(20_000)
+    clicked[np.random.default_rng(1).permutation(10_000)[:46]] = 1
+    clicked[10_000 + np.random.default_rng(2).permutation(10_000)[:46]] = 1
+    table = pl.DataFrame(
+        {"user": range(20_000), "variant": ["old"] * 10_000 + ["new"] * 10_000, "clicked": clicked}
+    )
+    effect = analyse(table, [Proportion("clicked")], expected=HALVES)["clicked"].effect
+    assert (effect.difference, effect.lift, effect.p_value) == (0.0, 0.0, 1.0)

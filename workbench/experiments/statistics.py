@@ -128,6 +128,7 @@ def of_users(users: PerUser, metrics: Sequence[Metric], segments: Sequence[str])
     by = ["variant", *segments]
     head = users.frame.head(_HEAD_ROWS).select(pl.col(names).mean()).collect()
     shift = {name: head[name].item() for name in names}
+    shift |= {name: 0.0 for name in names if name.startswith("any|")}  # sums of 0 and 1 are exact
     shift = {k: v if v is not None and np.isfinite(v) else 0.0 for k, v in shift.items()}
     sums = _sums(users.frame, by, names, pairs, shift, users.faults)
     raise_faults({rule: sums[rule].sum() for rule in users.faults})
