@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-__all__ = ["is_pandas", "one_frame", "to_polars"]
+__all__ = ["is_pandas", "lazy_frame", "one_frame", "to_polars"]
 
 
 def to_polars(table: Any, name: str = "table") -> list[pl.DataFrame]:
@@ -67,7 +67,9 @@ def one_frame(
     Traceback (most recent call last):
     ValueError: user of payments mixes types (int, str): give each column one type
     """
-    if columns is not None and hasattr(table, "columns"):
+    if columns is not None and isinstance(table, pl.LazyFrame):
+        table = lazy_frame(table, name, columns).collect()
+    elif columns is not None and hasattr(table, "columns"):
         has = [str(column) for column in _names(table)]
         missing = [column for column in columns if column not in has]
         if missing:
@@ -84,6 +86,25 @@ def one_frame(
     raise ValueError(
         f"{mixed} of {name} mixes types ({', '.join(types)}): give each column one type"
     )
+
+
+def lazy_frame(table: Any, name: str = "table", columns: Sequence[str] = ()) -> pl.LazyFrame:
+    """Return these columns of a table, lazily: a LazyFrame stays in the lake.
+
+    Raises ValueError as `one_frame`.
+
+    >>> lazy_frame(pl.LazyFrame({"user": [1]}), "payments", ["amount"])
+    Traceback (most recent call last):
+    ValueError: payments has no column 'amount'; it has ['user']
+    """
+    wanted = list(dict.fromkeys(columns))
+    if not isinstance(table, pl.LazyFrame):
+        return one_frame(table, name, wanted).lazy()
+    has = table.collect_schema().names()
+    missing = [column for column in wanted if column not in has]
+    if missing:
+        raise ValueError(f"{name} has no column {missing[0]!r}; it has {has}")
+    return table.select(wanted)
 
 
 def is_pandas(table: Any) -> bool:

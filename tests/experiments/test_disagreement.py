@@ -8,7 +8,8 @@ from scipy import stats
 
 from workbench.assign import uniform
 from workbench.events import EventLog
-from workbench.experiments.clustered import cluster_means, holm, paired_interval, share_interval
+from workbench.experiments.clustered import cluster_means, paired_interval, share_interval
+from workbench.experiments.corrections import holm
 from workbench.experiments.degenerate import oddities
 from workbench.experiments.disagreement import disagreement, measures
 from workbench.experiments.pairs import pairs

@@ -69,6 +69,11 @@ class TestRunningMoments:
         assert len(found) == 6
         assert found.row(1)[2:] == found.row(2)[2:] == found.row(3)[2:]
 
+    def test_a_missing_column_is_named_lazily_too(self):
+        for table in (rows(), rows().lazy(), rows().to_pandas()):
+            with pytest.raises(ValueError, match="table has no column 'paid'; it has"):
+                running_moments(table, "paid")
+
     def test_one_user_has_a_mean_and_no_variance(self):
         found = running_moments(rows().filter(pl.col("user") == 7), "spent")
         assert found["users"][-1] == 1

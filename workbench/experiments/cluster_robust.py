@@ -16,7 +16,7 @@ import polars as pl
 
 from workbench.experiments.difference import check_confidence
 from workbench.experiments.metric import Ratio
-from workbench.tables import one_frame
+from workbench.tables import lazy_frame
 
 __all__ = ["ClusterRobust", "cluster_robust"]
 
@@ -173,14 +173,7 @@ def _sums(table, metric: str | Ratio, cluster: str) -> pl.DataFrame:
         raise ValueError("cluster_robust takes no covariates: leave them out of the Ratio")
     columns = [metric] if isinstance(metric, str) else [metric.numerator, metric.denominator]
     names = list(dict.fromkeys(["variant", cluster, *columns]))
-    if isinstance(table, pl.LazyFrame):
-        has = table.collect_schema().names()
-        missing = [name for name in names if name not in has]
-        if missing:
-            raise ValueError(f"table has no column {missing[0]!r}; it has {has}")
-        frame = table.select(names)
-    else:
-        frame = one_frame(table, "table", names).lazy()
+    frame = lazy_frame(table, "table", names)
     kinds = frame.collect_schema()
     for name in columns:
         if not (kinds[name].is_numeric() or kinds[name] == pl.Boolean):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Means", "cluster_means", "holm", "mean_interval", "paired_interval", "share_interval"]
+__all__ = ["Means", "cluster_means", "mean_interval", "paired_interval", "share_interval"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,21 +172,6 @@ def paired_interval(
     p = 2 * norm.sf(np.abs(middle) / error)
     z = _z(level)
     return means.mean, middle - z * error, middle + z * error, p
-
-
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """p-values corrected for their number, by Holm (1979), Scand. J. Stat. 6; NaN stays NaN.
-
-    >>> holm(np.array([0.01, 0.04, 0.03])).round(3).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    p = np.asarray(p_values, float)
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    result = p.copy()
-    steps = p[order] * np.arange(len(order), 0, -1)
-    result[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return result
 
 
 def _effective(means: Means) -> np.ndarray:

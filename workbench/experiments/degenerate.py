@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from workbench.experiments.clustered import holm
+from workbench.experiments.corrections import holm
 from workbench.experiments.detectors import (
     both_of,
     collapsed_scores,

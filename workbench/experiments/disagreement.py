@@ -20,11 +20,11 @@ import polars as pl
 from workbench.experiments import ranks
 from workbench.experiments.clustered import (
     cluster_means,
-    holm,
     mean_interval,
     paired_interval,
     share_interval,
 )
+from workbench.experiments.corrections import holm
 
 __all__ = ["Disagreement", "disagreement", "measures"]
 

@@ -21,7 +21,7 @@ from workbench.experiments.metric import Mean, Metric, as_metrics, columns_of
 from workbench.experiments.planning import Design, minimum_detectable_effect, sample_size
 from workbench.experiments.running import running_samples
 from workbench.experiments.statistics import Sample, statistics
-from workbench.tables import one_frame
+from workbench.tables import lazy_frame
 
 __all__ = ["Duration", "duration", "duration_days"]
 
@@ -205,14 +205,7 @@ def duration_days(users: ArrayLike, arrived: ArrayLike) -> float | np.ndarray:
 def _by_day(table, metric: Metric, traffic_share: float) -> pl.DataFrame:
     """Users, mean, variance and reduction of the first day, the first two, ..., as far as goes."""
     names = list(dict.fromkeys(["user", "time", *(each.name for each in columns_of(metric))]))
-    if isinstance(table, pl.LazyFrame):
-        has = table.collect_schema().names()
-        missing = [name for name in names if name not in has]
-        if missing:
-            raise ValueError(f"table has no column {missing[0]!r}; it has {has}")
-        frame = table.select(names)
-    else:
-        frame = one_frame(table, "table", names).lazy()
+    frame = lazy_frame(table, "table", names)
     kind = frame.collect_schema()["time"]
     if not isinstance(kind, pl.Datetime) or kind.time_zone is None:
         raise ValueError(f"time must be dates with hours and a zone, got {kind}")

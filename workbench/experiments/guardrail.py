@@ -18,9 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from workbench.assign import check_shares
 from workbench.experiments.difference import Moments
-from workbench.experiments.sample_ratio import SampleRatio
+from workbench.experiments.sample_ratio import SampleRatio, counts_as_planned
 
 __all__ = ["Guardrail", "Loss", "loss_of", "one_sided_bound", "sequential_ratio"]
 
@@ -199,15 +198,7 @@ def sequential_ratio(
     """
     from scipy.special import gammaln
 
-    check_shares(expected)
-    if not all(expected.values()):
-        raise ValueError(f"every arm needs a share above 0, got {dict(expected)}")
-    unplanned = sorted(set(counts) - set(expected), key=str)
-    if unplanned:
-        raise ValueError(f"arm {unplanned[0]!r} was not planned; expected has {list(expected)}")
-    counts = {arm: int(counts.get(arm, 0)) for arm in expected}
-    if not sum(counts.values()):
-        raise ValueError("there are no users in any arm")
+    counts = counts_as_planned(counts, expected)
     n, share = np.array([*counts.values()], float), np.array([*expected.values()])
     prior = 1_000 * share
     log_factor = gammaln(prior + n).sum() - gammaln((prior + n).sum())

@@ -99,8 +99,6 @@ def running_samples(
         raise ValueError(f"{metric.name}: a capped metric cannot be read day by day")
     fixed = ["variant", *metric.covariates, *([segment] if segment else [])]
     names = list(dict.fromkeys(["user", "time", metric.column, *fixed]))
-    if isinstance(table, pl.LazyFrame):
-        table = table.select(names).collect()
     frame = one_frame(table, "table", names).select(names)
     _check(frame, metric)
     time = pl.col("time").dt.convert_time_zone("UTC").dt.cast_time_unit("us")

@@ -60,18 +60,30 @@ def sample_ratio(
     """
     from scipy.stats import chi2
 
+    counts = counts_as_planned(counts, expected)
+    total = sum(counts.values())
+    distance = sum(
+        (counts[arm] - total * share) ** 2 / (total * share) for arm, share in expected.items()
+    )
+    p_value = float(chi2.sf(distance, len(expected) - 1)) if len(expected) > 1 else 1.0
+    return SampleRatio(counts, dict(expected), p_value, alpha)
+
+
+def counts_as_planned(counts: Mapping[str, int], expected: Mapping[str, float]) -> dict[str, int]:
+    """Users of every planned arm, in the order of the plan; an arm that is missing has none.
+
+    Raises ValueError as `sample_ratio`.
+
+    >>> counts_as_planned({"new": 3}, {"old": 0.5, "new": 0.5})
+    {'old': 0, 'new': 3}
+    """
     check_shares(expected)
     if not all(expected.values()):
         raise ValueError(f"every arm needs a share above 0, got {dict(expected)}")
     unplanned = sorted(set(counts) - set(expected), key=str)
     if unplanned:
         raise ValueError(f"arm {unplanned[0]!r} was not planned; expected has {list(expected)}")
-    counts = {arm: int(counts.get(arm, 0)) for arm in expected}
-    total = sum(counts.values())
-    if not total:
+    found = {arm: int(counts.get(arm, 0)) for arm in expected}
+    if not sum(found.values()):
         raise ValueError("there are no users in any arm")
-    distance = sum(
-        (counts[arm] - total * share) ** 2 / (total * share) for arm, share in expected.items()
-    )
-    p_value = float(chi2.sf(distance, len(expected) - 1)) if len(expected) > 1 else 1.0
-    return SampleRatio(counts, dict(expected), p_value, alpha)
+    return found

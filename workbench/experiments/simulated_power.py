@@ -172,9 +172,6 @@ def _users(table, metric: Metric) -> tuple[np.ndarray, Sample]:
     """The users' numbers (users, columns), sorted so that no row order matters, and moments."""
     columns = columns_of(metric)
     names = list(dict.fromkeys(["user", *(each.name for each in columns)]))
-    if isinstance(table, pl.LazyFrame):
-        has = table.collect_schema().names()
-        table = table.select([name for name in names if name in has]).collect()
     frame = one_frame(table, "table", names).with_columns(variant=pl.lit("all"))
     keys = [each.key for each in columns]
     own = per_user(frame, list(columns)).frame.select(pl.col(keys).cast(pl.Float64)).sort(keys)

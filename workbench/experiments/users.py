@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from workbench.experiments.metric import Column
-from workbench.tables import one_frame
+from workbench.tables import lazy_frame, one_frame
 
 __all__ = ["PerUser", "per_user"]
 
@@ -76,7 +76,7 @@ def per_user(
         )
     names = list(dict.fromkeys(["user", "variant", *segments, *(each.name for each in columns)]))
     lazy = isinstance(table, pl.LazyFrame)
-    frame = _known(table, names) if lazy else one_frame(table, "table", names)
+    frame = (lazy_frame if lazy else one_frame)(table, "table", names)
     _check_types(frame.collect_schema() if lazy else frame.schema, columns)
     faults = _faults(columns)
     if not lazy:
@@ -97,14 +97,6 @@ def raise_faults(counts: dict[str, int]) -> None:
     for rule, rows in counts.items():
         if rows:
             raise ValueError(rule.replace("{rows}", f"{rows:,} rows"))
-
-
-def _known(table: pl.LazyFrame, names: list[str]) -> pl.LazyFrame:
-    has = table.collect_schema().names()
-    for name in names:
-        if name not in has:
-            raise ValueError(f"table has no column {name!r}; it has {has}")
-    return table.select(names)
 
 
 def _check_types(schema, columns) -> None:
