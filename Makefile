@@ -31,8 +31,9 @@ apps: $(READY) ## open the gallery of marimo apps (PORT=2718)
 	@$(BIN)/workbench apps $(if $(PORT),--port $(PORT))
 
 test: lint ## lint, unit tests and doctests, every notebook, every app, the browser (JOBS=2)
-	@$(BIN)/pytest -n $(JOBS) workbench tests $(NOTEBOOKS) \
+	@$(BIN)/pytest -n $(JOBS) -m "not clock" workbench tests $(NOTEBOOKS) \
 	  --nbval-lax --nbval-current-env --nbval-cell-timeout 120
+	@$(BIN)/pytest -m clock $$(grep -rl --include='*.py' 'mark\.clock' tests)
 
 lint: $(READY) ## ruff on code and notebooks
 	@$(BIN)/ruff check --quiet . || { echo "lint: ruff check --fix . repairs some of it"; exit 1; }

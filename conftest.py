@@ -1,8 +1,9 @@
 """For every test run: nothing is written outside a temporary folder, the fast tests come first.
 
-    unit tests, doctests ──► apps ──► notebooks ──► browser
+    unit tests, doctests ──► apps ──► notebooks ──► browser ──► clock
 
-`make test` runs all of it on two workers; `pytest` alone leaves the notebooks' cells out, and
+`make test` runs all of it on two workers, but what reads the clock, which comes after the others,
+alone; `pytest` alone leaves the notebooks' cells out, and
 `pytest -m "not app and not notebook and not browser"` is the quick round while writing.
 """
 
@@ -12,11 +13,12 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 
 ROOT = Path(__file__).parent
-ORDER = ["app", "notebook", "again", "browser"]  # after everything unmarked
+ORDER = ["app", "notebook", "again", "browser", "clock"]  # after everything unmarked
 QUIET = {"TQDM_DISABLE": "1", "DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
@@ -56,6 +58,24 @@ def pytest_runtest_setup(item):
     home = item.path.stem if item.path.suffix == ".ipynb" else "shared"
     parent = item.path.parent.name if home != "shared" else ""
     os.environ["WORKBENCH_HOME"] = str(item.config.labs / parent / home)
+
+
+@pytest.fixture
+def fastest():
+    """Seconds that a piece of work takes, the best of some tries: what it can do, not what it met.
+
+    For tests marked `clock`.
+    """
+
+    def seconds(work, tries: int = 3) -> float:
+        took = []
+        for _ in range(tries):
+            start = perf_counter()
+            work()
+            took.append(perf_counter() - start)
+        return min(took)
+
+    return seconds
 
 
 def pytest_xdist_make_scheduler(config, log):

@@ -254,6 +254,7 @@ def test_bad_arguments_are_named():
         days_of(rows(50), "spent", expected={"old": 0.5, "new": 0.6})
 
 
+@pytest.mark.clock
 def test_a_move_takes_a_fraction_of_a_second():
     days, took = read(rows(20_000, days=28)), []
     for today in range(1, 29):

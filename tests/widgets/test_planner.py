@@ -105,6 +105,7 @@ def test_the_panel_moves_with_its_sliders_and_shows_a_table_with_the_same_number
     assert "base64" in html(box.plan)
 
 
+@pytest.mark.clock
 def test_a_move_takes_a_fraction_of_a_second():
     took = []
     for looks in range(1, 29):
