@@ -7,8 +7,9 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-__all__ = ["COLUMNS", "TTL", "arrays", "history", "spending"]
+__all__ = ["AREA", "COLUMNS", "TTL", "arrays", "history", "spending"]
 
+AREA = "features"
 COLUMNS = tuple(f"x{number}" for number in range(5))
 TTL = timedelta(days=30)
 START_US, SPAN_US = 1_700_000_000_000_000, 90 * 86_400_000_000

@@ -15,9 +15,8 @@ import numpy as np
 import polars as pl
 
 from benchmarks.feast_peer import feast
-from benchmarks.features_data import COLUMNS, TTL, arrays, history
+from benchmarks.features_data import AREA, COLUMNS, TTL, arrays, history
 from benchmarks.features_limits import merged, merged_sorted
-from benchmarks.features_rows import AREA
 from benchmarks.harness import Row, measure
 
 __all__ = ["as_of", "latest", "ours", "run"]

@@ -23,10 +23,11 @@ import numpy as np
 import polars as pl
 
 from benchmarks.feast_peer import feast
+from benchmarks.features_data import AREA
 from benchmarks.features_raw import RawLmdb, packed, raw_lmdb, raw_redis
-from benchmarks.features_rows import alternating, row
 from benchmarks.harness import Row
 from benchmarks.redis_server import redis_server
+from benchmarks.rounds import alternating, row
 
 __all__ = ["profiles", "run"]
 
@@ -116,6 +117,7 @@ def many(name: str, ours, peer, limit, users: int, few: int, target: str, quick:
 def reading(name: str, what: str, unit: str, scale: float, contenders, target, quick) -> Row:
     rounds = alternating(contenders, 2 if quick else 7)
     return row(
+        AREA,
         f"online {name}, 20 features, {what}",
         unit,
         [{each: seconds * scale for each, seconds in found.items()} for found in rounds],
@@ -185,6 +187,7 @@ def materialise(folder: Path, quick: bool) -> Row:
             return few / (perf_counter() - start)
 
         return row(
+            AREA,
             f"materialise 20 features of {users / 1e6:g} M users (the peer: of {few:,})",
             "rows/s",
             alternating({"ours": ours, "peer": peer, "limit": raw}, 1 if quick else 3),

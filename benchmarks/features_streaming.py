@@ -28,13 +28,13 @@ import numpy as np
 import polars as pl
 
 from benchmarks.feast_peer import feast
-from benchmarks.features_data import spending
-from benchmarks.features_rows import alternating, row
+from benchmarks.features_data import AREA, spending
 from benchmarks.features_stream import journal_to_store
 from benchmarks.features_wrong import apart
 from benchmarks.harness import Row
 from benchmarks.redis_server import redis_server
 from benchmarks.redis_totals import stream_to_totals
+from benchmarks.rounds import alternating, row
 
 __all__ = ["run"]
 
@@ -76,6 +76,7 @@ def throughput(work: str, events: int, source: str, stepped: bool, peer, quick: 
         "limit": lambda: apart(partial(raw, events), threads=1),
     }
     return row(
+        AREA,
         work,
         "events/s",
         alternating(contenders, 1 if quick else 3),
@@ -216,6 +217,7 @@ def latency(quick: bool) -> Row:
             return stream_to_totals(port, events_a_second=rate, seconds=seconds)
 
     return row(
+        AREA,
         f"stream 10 windowed features, {rate:,} events/s: written to readable, p99",
         "ms",
         alternating(

@@ -12,9 +12,8 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from benchmarks.features_data import arrays, spending
+from benchmarks.features_data import AREA, arrays, spending
 from benchmarks.features_limits import windowed
-from benchmarks.features_rows import AREA
 from benchmarks.harness import Row, measure
 
 __all__ = ["run"]

@@ -18,10 +18,10 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.feast_peer import feast
-from benchmarks.features_data import COLUMNS, TTL, arrays, history
+from benchmarks.features_data import AREA, COLUMNS, TTL, arrays, history
 from benchmarks.features_join import POLARS, TTL_US, as_of, ours
-from benchmarks.features_rows import row
 from benchmarks.harness import Row
+from benchmarks.rounds import row
 
 __all__ = ["run"]
 
@@ -50,8 +50,8 @@ def memory(events: int, requests: int, *, repeats: int, quick: bool) -> list[Row
         [{name: peak[which] for name, peak in each.items()} for each in rounds] for which in (0, 1)
     )
     return [
-        row(work, "GiB", whole, **word),
-        row(f"{work} beyond the inputs", "GiB", beyond, **word),
+        row(AREA, work, "GiB", whole, **word),
+        row(AREA, f"{work} beyond the inputs", "GiB", beyond, **word),
     ]
 
 
@@ -89,6 +89,7 @@ def unknown(events: int, requests: int, quick: bool) -> Row:
         for name, call in POLARS_CALLS.items()
     }
     return row(
+        AREA,
         f"join {events / 1e6:g} M events, 1 % known late: rows that used known data only",
         "share of rows",
         [shares | {"limit": 1.0}],
@@ -114,6 +115,7 @@ def ties(quick: bool) -> Row:
         for name, runs in found.items()
     }
     return row(
+        AREA,
         f"join {events / 1e6:g} M events with ties: rows that stay on any threads, in any order",
         "share of rows",
         [same | {"limit": 1.0}],
@@ -144,6 +146,7 @@ def lost(quick: bool) -> Row:
         peer("load", requests=file.name)
         back = {"ours": len(ours(asked, happened)), "peer": peer("join")["rows"]}
     return row(
+        AREA,
         "join 20,000 events, 4,000 requests, each twice: rows that come back",
         "share of rows",
         [{name: rows / len(asked) for name, rows in back.items()} | {"limit": 1.0}],

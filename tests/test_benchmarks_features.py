@@ -1,6 +1,7 @@
 """The benchmarks of features compare like with like."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ sys.path.insert(0, str(ROOT))  # benchmarks are not part of the package
 from benchmarks import features_join, features_windows, features_wrong  # noqa: E402
 from benchmarks.features_data import COLUMNS, arrays, history, spending  # noqa: E402
 from benchmarks.features_limits import merged, merged_sorted  # noqa: E402
-from benchmarks.features_rows import row  # noqa: E402
+from benchmarks.rounds import row  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +72,10 @@ def test_a_plain_as_of_join_uses_what_was_not_known_and_ours_does_not():
 
 def test_shares_are_rates_and_are_not_rounded():
     figures = {"ours": 1.0, "peer": 0.5, "limit": 1.0}
-    found = row("nothing", "share of rows", [figures], peer_name="half", target="ours >= 1")
+    given = partial(
+        row, "features", "nothing", "share of rows", peer_name="half", target="ours >= 1"
+    )
+    found = given([figures])
     assert (found.ratio_to_peer, found.ratio_to_limit, found.met) == (0.5, 1, True)
-    almost = row("nothing", "share of rows", [figures | {"ours": 0.999999}], peer_name="half",
-                 target="ours >= 1")  # fmt: skip
+    almost = given([figures | {"ours": 0.999999}])
     assert almost.met is False

@@ -1,4 +1,4 @@
-"""Rows of the area `features` for what is no call to be timed: latencies, memory, right rows."""
+"""Rows for what is no call to be timed: latencies, memory, right rows."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from statistics import median
 
 from benchmarks.harness import Row, is_met
 
-__all__ = ["AREA", "alternating", "row"]
-
-AREA = "features"
+__all__ = ["alternating", "row"]
 
 
 def row(
+    area: str,
     work: str,
     unit: str,
     rounds: list[Mapping[str, float]],
@@ -37,7 +36,7 @@ def row(
         for name, value in (figures | ratios).items()
     }
     return Row(
-        area=AREA,
+        area=area,
         work=work,
         unit=unit,
         peer_name=peer_name,
