@@ -9,12 +9,15 @@ with app.setup:
     from pathlib import Path
 
     import marimo as mo
-    import numpy as np
     import polars as pl
 
-    from workbench.assign import assign, uniform
+    from workbench.marketplace import Marketplace, MarketplaceSpec
+    from workbench.policy import Rank, Split, Threshold
+    from workbench.studies.ab_demos import DEMOS, Demo, ab_demo, of_a_shop
     from workbench.widgets import ab_chart, ab_days
     from workbench.widgets.ab_explorer import explore
+
+    SHOP = "a shop, played twice"
 
 
 @app.cell
@@ -25,6 +28,9 @@ def _():
     Two versions of a page, 28 days, one row per user. **Before you move the day, guess:** how often
     will p be below 0.05 on the way if nothing differs, and on which day may you stop?
 
+    Where the **truth** is known it stands beside the intervals. The last demo is a simulated shop
+    in which everybody lives through both pages; it takes some seconds to play.
+
     Your own table: a csv or parquet file with the columns `user variant time`, metrics, segments,
     and what was known of a user before.
     """)
@@ -32,34 +38,23 @@ def _():
 
 
 @app.function
-def demo(world: str, users: int = 20_000) -> pl.DataFrame:
-    """A table whose numbers are fixed for ever: spending before, and in the experiment."""
-    user = np.arange(users)
-    first, second, third = (uniform(f"demo {name}", user) for name in ("a", "b", "c"))
-    before = 5 - 5 * np.log1p(-first)
-    variant = assign(user, {"old": 0.5, "new": 0.5}, salt="demo arm")
-    better = np.where(variant == "new", {"a better page": 1.05}.get(world, 1.0), 1.0)
-    noise = np.sqrt(-2 * np.log1p(-second)) * np.cos(2 * np.pi * third)
-    table = pl.DataFrame(
-        {
-            "user": user,
-            "variant": variant,
-            "minutes": (uniform("demo time", user) * 28 * 1440).astype(int),
-            "device": np.array(["phone", "laptop", "tablet"])[(user % 10 // 5 + (user % 10 == 9))],
-            "spent": np.maximum((before + 4 * noise) * better, 0),
-            "spent_before": before,
-        }
-    )
-    time = pl.datetime(2026, 3, 1, time_zone="UTC") + pl.duration(minutes="minutes")
-    lost = (pl.col("variant") == "new") & (pl.col("user") % 12 == 0)
-    kept = table.filter(~lost) if world == "a page that loses users" else table
-    return kept.with_columns(time=time).drop("minutes")
+def shop(users: int = 2_500, days: int = 14) -> Demo:
+    """Dear things first, or cheap ones for 30 % of the people, after two weeks of the dear ones."""
+    rest = {"search": Rank("price", 8, "dear@1"), "checkout": Threshold("amount", 300.0)}
+    dear, cheap = Rank("price", 5, "dear@1"), Rank(lambda rows: -rows["price"], 5, "cheap@1")
+    mixed = Split({"dear": dear, "cheap": cheap}, {"dear": 0.7, "cheap": 0.3}, salt="demo taste")
+    arms = {"old": {"home": dear, **rest}, "new": {"home": mixed, **rest}}
+    spec = MarketplaceSpec(seed=3, users=users, days=2 * days, shock_day=2 * days)
+    world = Marketplace(spec)
+    past = world.truth.potential_outcomes({"old": arms["old"]}, until=days)
+    world.play(arms["old"], until=days)
+    outcomes = world.truth.potential_outcomes(arms, by_day=True)
+    return of_a_shop(outcomes, past, "clicks", start=spec.start)
 
 
 @app.cell
 def _():
-    worlds = ["a better page", "no difference", "a page that loses users"]
-    world = mo.ui.dropdown(worlds, value=worlds[0], label="demo")
+    world = mo.ui.dropdown([*DEMOS, SHOP], value=DEMOS[0], label="demo")
     path = mo.ui.text(label="or your own file", placeholder="/…/users.parquet", full_width=True)
     shares = mo.ui.text(value="old=0.5, new=0.5", label="planned shares, control first")
     mo.vstack([mo.hstack([world, shares], justify="start"), path])
@@ -68,13 +63,17 @@ def _():
 
 @app.cell
 def _(path, shares, world):
+    planned_users, lifts, known_of = None, None, None
     if path.value.strip():
         source = Path(path.value.strip())
         mo.stop(not source.is_file(), mo.md(f"there is no file {source}"))
         is_csv = source.suffix == ".csv"
         table = pl.read_csv(source, try_parse_dates=True) if is_csv else pl.read_parquet(source)
     else:
-        table = demo(world.value)
+        with mo.status.spinner("playing"):
+            shown = shop() if world.value == SHOP else ab_demo(world.value)
+        table, lifts, known_of = shown.table, shown.true_lifts, shown.metric
+        planned_users = shown.planned_users
     if getattr(table.schema.get("time"), "time_zone", "?") is None:
         table = table.with_columns(pl.col("time").dt.replace_time_zone("UTC"))
     pairs = [word.partition("=") for word in shares.value.split(",")]
@@ -82,7 +81,7 @@ def _(path, shares, world):
         expected = {arm.strip(): float(share) for arm, _, share in pairs}
     except ValueError:
         mo.stop(True, mo.callout("write the shares as old=0.5, new=0.5", kind="warn"))
-    return expected, table
+    return expected, known_of, lifts, planned_users, table
 
 
 @app.cell
@@ -111,11 +110,11 @@ def _(before, expected, metric, segment, table):
 
 
 @app.cell
-def _(days, expected, path):
+def _(days, expected, planned_users):
     wide = {"show_value": True, "full_width": True}
     today = mo.ui.slider(1, days.days, value=days.days, label="today is day", **wide)
     share = mo.ui.slider(1, days.days, value=days.days, label="looks until today, at most", **wide)
-    dealt = 20_000 if not path.value.strip() else int(days.users[:, -1].sum())
+    dealt = planned_users or int(days.users[:, -1].sum())
     planned = mo.ui.number(2, value=dealt, label="users of the plan")
     arm = mo.ui.dropdown([*expected][1:], value=[*expected][1], label="arm")
     adjusted = {"valid at every look": "always_valid", "group sequential": "group_sequential",
@@ -129,11 +128,15 @@ def _(days, expected, path):
 
 
 @app.cell
-def _(arm, as_table, before, cuped, days, metric, planned, segment, share, today, verdict):
+def _(
+    arm, as_table, before, cuped, days, known_of, lifts, metric, planned, segment, share, today,
+    verdict,
+):  # fmt: skip
     view = explore(
         days, metric.value, arm.value, planned_users=planned.value, today=today.value,
         looks=min(share.value, today.value), adjustment=verdict.value, segment=segment.value,
         cuped=cuped.value and bool(before.value),
+        true_lifts=lifts if metric.value == known_of else None,
     )  # fmt: skip
     mo.Html(ab_chart.html(view, as_table=as_table.value))
     return

@@ -11,6 +11,7 @@ from workbench.experiments.boundaries import group_sequential
 from workbench.experiments.looks import looks
 from workbench.experiments.running import running_moments
 from workbench.experiments.sample_ratio import sample_ratio
+from workbench.widgets import ab_chart, ab_panel
 from workbench.widgets.ab_days import ALL, days_of
 from workbench.widgets.ab_explorer import explore, look_days
 from workbench.widgets.ab_verdict import conditional_power, crossing, false_alarm_rate, verdict_of
@@ -252,6 +253,30 @@ def test_bad_arguments_are_named():
         read(rows(50), covariates={"spent": "spent"})
     with pytest.raises(ValueError, match="shares"):
         days_of(rows(50), "spent", expected={"old": 0.5, "new": 0.6})
+
+
+def test_the_truth_stands_beside_the_intervals_and_marks_them():
+    days = read(rows(3_000, lift=0.05))
+    more = {"planned_users": 3_000}
+    view = explore(days, "spent", "new", true_lifts=[0.05] * 14, today=9, **more)
+    low, high = (view.table[name].to_numpy() for name in ("low", "high"))
+    known = np.isfinite(low)
+    held = ((low <= 0.05) & (high >= 0.05))[known].mean()
+    assert view.covered["one look"] == pytest.approx(held)
+    assert view.true_lifts == (0.05,) * 9
+    assert "true lift +5.0%" in repr(view)
+    assert "The truth: +5.0%." in ab_chart.html(view)
+    assert explore(days, "spent", "new", true_lifts=[9.0] * 14, **more).covered["every look"] == 0
+    unknown = explore(days, "spent", "new", **more)
+    assert unknown.covered == {}
+    assert "truth" not in ab_chart.html(unknown)
+    with pytest.raises(ValueError, match="a lift for each of 14 days, got 3"):
+        explore(days, "spent", "new", true_lifts=[0.1] * 3, **more)
+    box = ab_panel.panel(days, planned_users=3_000, true_lifts=[0.05] * 14)
+    assert box.view.true_lifts[-1] == 0.05
+    two = days_of(rows(500), ["spent", "before"], expected=EVEN)
+    with pytest.raises(ValueError, match="one metric and two arms"):
+        ab_panel.panel(two, planned_users=500, true_lifts=[0.05] * 14)
 
 
 @pytest.mark.clock

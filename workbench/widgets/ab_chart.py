@@ -9,7 +9,7 @@ from html import escape
 
 import numpy as np
 
-from workbench.widgets.ab_explorer import View
+from workbench.widgets.ab_view import View
 from workbench.widgets.drawing import BLUE, GREEN, ORANGE, RED, Panel, download, table_of
 
 __all__ = ["html", "summary"]
@@ -75,6 +75,12 @@ def summary(view: View) -> list[str]:
         f"difference at all, {times} would show that in <b>{view.false_alarm:.0%}</b> of "
         "experiments."
     )
+    if view.true_lifts:
+        held = [f"{share:.0%} of the days ({name})" for name, share in view.covered.items()]
+        lines.append(
+            f"<span data-truth style='color:{GREEN}'>╍</span> <b>The truth: "
+            f"{_percent(view.true_lifts[-1])}.</b> The intervals held it on {' and '.join(held)}."
+        )
     if view.saved > 0:
         lines.append(f"CUPED took away {view.saved:.0%} of the variance.")
     return lines
@@ -84,7 +90,7 @@ def _over_time(view: View) -> str:
     table = view.table
     day = table["day"].to_numpy()
     panel = Panel(
-        "lift: one look (dark), every look (light)", (1, max(view.today, 2)), _range(table),
+        "lift: one look (dark), every look (light)", (1, max(view.today, 2)), _range(view),
         "day", style="percent",
     )  # fmt: skip
     panel.band(day, table["valid_low"], table["valid_high"], ORANGE, opacity=0.25)
@@ -92,6 +98,8 @@ def _over_time(view: View) -> str:
         panel.line(day, table[edge], ORANGE, dash="5 3", wide=1.5)
     panel.band(day, table["low"], table["high"], BLUE, opacity=0.35)
     panel.rule(y=0.0)
+    if view.true_lifts:
+        panel.line(day, view.true_lifts, GREEN, dash="7 4")
     panel.line(day, table["lift"], BLUE)
     seen = table.filter(table["looked"] & table["lift"].is_not_nan())
     words = [f"day {row['day']}: {_percent(row['lift'])}" for row in seen.iter_rows(named=True)]
@@ -138,10 +146,12 @@ def _forest(view: View) -> str:
     return panel.svg()
 
 
-def _range(table) -> tuple[float, float]:
+def _range(view: View) -> tuple[float, float]:
     """Wide enough for most days: the first are cut, or nothing else could be seen."""
+    table = view.table
     late = table.tail(max(len(table) * 3 // 4, 1))
-    both = np.array([*late["low"], *late["high"], table["valid_low"][-1], table["valid_high"][-1]])
+    both = np.array([*late["low"], *late["high"], table["valid_low"][-1], table["valid_high"][-1],
+                     *view.true_lifts[-1:]])  # fmt: skip
     both = np.append(both[np.isfinite(both)], [-0.001, 0.001])
     room = 0.08 * (both.max() - both.min())
     return both.min() - room, both.max() + room

@@ -8,7 +8,7 @@ slider calls both.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -17,74 +17,14 @@ from workbench.experiments.boundaries import confidence_sequence, group_sequenti
 from workbench.experiments.corrections import holm
 from workbench.experiments.difference import Moments, difference_in_means
 from workbench.experiments.looks import ADJUSTMENTS
-from workbench.experiments.sample_ratio import SampleRatio, sample_ratio
+from workbench.experiments.sample_ratio import sample_ratio
 from workbench.widgets.ab_days import ALL, Days
 from workbench.widgets.ab_verdict import false_alarm_rate, verdict_of
+from workbench.widgets.ab_view import View
 
 __all__ = ["LEAST_USERS", "View", "explore", "look_days"]
 
 LEAST_USERS = 100  # of each arm: below that an asymptotic interval is not to be believed
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """All that the explorer shows. `table` has a row per day, `segments` one per value.
-
-    Parameters
-    ----------
-    table : polars.DataFrame
-        `day users control_mean arm_mean lift low high valid_low valid_high p_value valid_p_value
-        difference looked`: the interval and p as if this were the only look, and always valid.
-    segments : polars.DataFrame
-        `value users lift low high p_value p_holm`, today, as if this were the only look; "all" is
-        first.
-    verdict : str
-        See `ab_verdict.verdict_of`.
-    looks : tuple of int
-        Days (from 1) at which one looked.
-    false_alarm : float
-        Chance that naive p falls below alpha at one of these looks although nothing differs.
-    bounds : tuple of float
-        How many standard errors the chosen adjustment asks for at each look.
-    claims : int
-        At how many of the looks the naive p was below alpha.
-    saved : float
-        Share of the variance that CUPED took away.
-    """
-
-    metric: str
-    arm: str
-    today: int
-    adjustment: str
-    table: pl.DataFrame
-    segments: pl.DataFrame
-    sample_ratio: SampleRatio
-    verdict: str
-    looks: tuple[int, ...]
-    bounds: tuple[float, ...]
-    false_alarm: float
-    claims: int
-    saved: float
-    planned_users: int
-    confidence: float
-
-    @property
-    def light(self) -> str:
-        """Of the sample ratio: green, or red when it failed."""
-        return "green" if self.sample_ratio.ok else "red"
-
-    @property
-    def today_row(self) -> dict:
-        """The row of today."""
-        return self.table.row(-1, named=True)
-
-    def __repr__(self) -> str:
-        row = self.today_row
-        return (
-            f"{self.verdict}\n{self.sample_ratio!r}\n{self.metric}, {self.arm}, day {self.today}: "
-            f"lift {_percent(row['lift'])} [{_percent(row['low'])}, {_percent(row['high'])}], "
-            f"always valid [{_percent(row['valid_low'])}, {_percent(row['valid_high'])}]"
-        )
 
 
 def look_days(today: int, looks: int) -> tuple[int, ...]:
@@ -110,6 +50,7 @@ def explore(
     cuped: bool = False,
     segment: str = ALL,
     confidence: float = 0.95,
+    true_lifts: Sequence[float] | None = None,
 ) -> View:
     """The view of one metric on one day.
 
@@ -130,6 +71,8 @@ def explore(
     segment : str
         Column of the forest.
     confidence : float
+    true_lifts : sequence of float, optional
+        True lift at the end of each day of `days`, where one knows it: `studies.day_by_day`.
 
     Raises
     ------
@@ -159,6 +102,10 @@ def explore(
         raise ValueError(f"adjustment must be one of {ADJUSTMENTS}, got {adjustment!r}")
     if not planned_users > 0:
         raise ValueError(f"planned_users must be above zero, got {planned_users}")
+    if true_lifts is not None and len(true_lifts) != days.days:
+        raise ValueError(
+            f"true_lifts must have a lift for each of {days.days} days, got {len(true_lifts)}"
+        )
     alpha = 1 - confidence
     at = look_days(today, today if looks is None else looks)
     table, z, saved = _over_days(days, metric, arm, today, planned_users, cuped, confidence)
@@ -196,6 +143,7 @@ def explore(
         saved=float(np.nan_to_num(saved)),
         planned_users=int(planned_users),
         confidence=confidence,
+        true_lifts=() if true_lifts is None else tuple(float(each) for each in true_lifts[:today]),
     )
 
 
@@ -284,7 +232,3 @@ def _forest(days, metric, arm, today, cuped, segment, confidence) -> pl.DataFram
         return forest.with_columns(p_holm="p_value")
     corrected = np.append(np.nan, holm(forest["p_value"].to_numpy()[1:]))
     return forest.with_columns(p_holm=pl.Series(corrected))
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None or not np.isfinite(share) else f"{share:+.1%}"

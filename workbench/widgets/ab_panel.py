@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from workbench.widgets import ab_chart
@@ -17,7 +18,7 @@ ADJUSTED = {
 }
 
 
-def panel(days: Days, *, planned_users: int) -> Any:
+def panel(days: Days, *, planned_users: int, true_lifts: Sequence[float] | None = None) -> Any:
     """A box of controls and the view; every control can be moved with the keyboard.
 
     Parameters
@@ -26,6 +27,8 @@ def panel(days: Days, *, planned_users: int) -> Any:
         From `ab_days.days_of`.
     planned_users : int
         Of the control and one arm, in the end.
+    true_lifts : sequence of float, optional
+        True lift at the end of each day, of an experiment with one metric and two arms.
 
     Returns
     -------
@@ -34,6 +37,9 @@ def panel(days: Days, *, planned_users: int) -> Any:
     """
     import ipywidgets as w
 
+    if true_lifts is not None and (len(days.metrics), len(days.expected)) != (1, 2):
+        given = f"{[*days.metrics]} and {[*days.expected]}"
+        raise ValueError(f"true_lifts are of one metric and two arms, got {given}")
     wide = {"style": {"description_width": "initial"}, "layout": w.Layout(width="370px")}
     arms = [*days.expected][1:]
     segments = [each for each in days.segments if each != ALL]
@@ -61,7 +67,7 @@ def panel(days: Days, *, planned_users: int) -> Any:
         box.view = explore(
             days, metric.value, arm.value, planned_users=planned_users, today=today.value,
             looks=min(looks.value, today.value), adjustment=adjustment.value,
-            cuped=cuped.value and not cuped.disabled, segment=segment.value,
+            cuped=cuped.value and not cuped.disabled, segment=segment.value, true_lifts=true_lifts,
         )  # fmt: skip
         shown.value = ab_chart.html(box.view, as_table=table.value)
 
