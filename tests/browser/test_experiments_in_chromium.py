@@ -2,11 +2,14 @@
 
 import csv
 import json
+from datetime import datetime
 from urllib.parse import parse_qs, urljoin, urlsplit
 
+import numpy as np
+import polars as pl
 import pytest
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.clock]
 
 MOVES, LIMIT_MS = 12, 400
 SECONDS = 120_000
@@ -87,7 +90,9 @@ def test_in_jupyterlab_a_key_moves_a_million_rows(page, serve, screenshot, tmp_p
         ("ab_planner_app.py", PLAN, "plan.csv", "plain_lift"),
     ],
 )
-def test_in_marimo_a_key_changes_the_number(page, serve, screenshot, app, shown, file, column):
+def test_in_marimo_a_key_changes_the_number(
+    page, serve, screenshot, tmp_path, app, shown, file, column
+):
     with serve("apps") as url:
         page.goto(url)
         page.wait_for_selector("a[href*='file=']")
@@ -105,6 +110,34 @@ def test_in_marimo_a_key_changes_the_number(page, serve, screenshot, app, shown,
             assert "SRM failed: do not read" in page.inner_text(VERDICT)
             assert page.locator("a[download]").count() == 0
             screenshot("ab_explorer_srm")
+            page.locator("marimo-dropdown select").first.select_option("a shop, played twice")
+            page.wait_for_selector("[data-truth]", timeout=SECONDS)
+            screenshot("ab_explorer_truth")
+            path = page.locator("input[placeholder*='users.parquet']")
+            for name, each in (("own.csv", 150), ("own.parquet", 160)):
+                path.fill(str(own_table(tmp_path / name, each)))
+                path.press("Enter")
+                page.wait_for_selector(f"[data-light]:has-text('old {each} ')", timeout=SECONDS)
+            assert page.locator("[data-truth]").count() == 0
+            path.fill(str(tmp_path / "none.csv"))
+            path.press("Enter")
+            page.wait_for_selector("text=there is no file")
+
+
+def own_table(path, each):
+    """Somebody's own experiment, half of the users in each arm; a file without a time zone."""
+    rng = np.random.default_rng(0)
+    user = np.arange(2 * each)
+    table = pl.DataFrame(
+        {
+            "user": [f"user {number}" for number in user],
+            "variant": np.where(user % 2 == 0, "old", "new"),
+            "time": [datetime(2026, 5, 1 + number % 9) for number in user],
+            "orders": rng.poisson(3, 2 * each),
+        }
+    )
+    table.write_csv(path) if path.suffix == ".csv" else table.write_parquet(path)
+    return path
 
 
 def moves(page, slider, shown) -> list[float]:
