@@ -83,7 +83,8 @@ def shadow_moves(rows: int, repeats: int, quick: bool) -> Row:
 
     def move(number: int) -> None:
         by, value = ("country", COUNTRIES[number % 5]) if number % 2 else ("amount", None)
-        choice = Choice(by=by, value=value, outcomes=number % 3 > 0, cell=(number, 19 - number))
+        told = "label" if number % 3 else None
+        choice = Choice(by=by, value=value, outcomes=told, cell=(number, 19 - number))
         shadow_chart.html(explore(ground, choice))
 
     def peer(number: int) -> None:
