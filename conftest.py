@@ -57,7 +57,9 @@ def pytest_runtest_setup(item):
     """Every notebook begins with an empty home of its own: its kernel inherits this."""
     home = item.path.stem if item.path.suffix == ".ipynb" else "shared"
     parent = item.path.parent.name if home != "shared" else ""
-    os.environ["WORKBENCH_HOME"] = str(item.config.labs / parent / home)
+    home = item.config.labs / parent / home
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ["WORKBENCH_HOME"] = str(home)
 
 
 @pytest.fixture
