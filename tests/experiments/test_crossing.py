@@ -66,6 +66,18 @@ class TestCrossing:
         assert found[0, 1] == pytest.approx(found[1, 0])
         assert found[1, 1] == pytest.approx(1.0)
 
+    @pytest.mark.parametrize("name", ["naive", "group sequential", "first unbounded"])
+    def test_many_drifts_at_once_are_each_as_if_alone(self, name):
+        share = np.array([0.05, 0.2, 0.3, 0.7, 1.0])
+        bounds = {"naive": np.full(5, 1.96), "group sequential": group_sequential(share),
+                  "first unbounded": np.array([np.inf, 12.0, 3.0, 2.5, 2.0])}[name]  # fmt: skip
+        drifts = np.concatenate([np.linspace(-3, 12, 61), [0.01, 25.0, 40.0]])
+        alone = [crossing_probability(bounds, share, drift) for drift in drifts]
+        assert crossing_probability(bounds, share, drifts) == pytest.approx(alone, abs=1e-10)
+
+    def test_where_nobody_stops_nobody_crosses(self):
+        assert crossing_probability([np.inf, np.inf], [0.5, 1.0], [0.0, 3.0]).tolist() == [0, 0]
+
     def test_one_look_costs_nothing(self):
         assert inflation_factor(1) == pytest.approx(1.0, abs=1e-9)
 
