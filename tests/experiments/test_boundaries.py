@@ -28,7 +28,8 @@ def walks(experiments=20_000, looks=28, effect=0.0, seed=0):
 
 class TestPublishedTables:
     # Lan & DeMets (1983) by Reboussin et al. (2000), "Programs for computing group sequential
-    # boundaries using the Lan-DeMets method", Control. Clin. Trials 21: five even looks, 5 %
+    # boundaries using the Lan-DeMets method", Control. Clin. Trials 21: five even looks, 5 %. Not
+    # seen in print here: `test_crossing` has them by SciPy's multivariate normal
     def test_obrien_fleming_spending_at_five_even_looks(self):
         expected = [4.8769, 3.3569, 2.6803, 2.2898, 2.0310]
         assert group_sequential(FIFTHS) == pytest.approx(expected, abs=2e-4)
@@ -38,7 +39,7 @@ class TestPublishedTables:
         assert group_sequential(FIFTHS, kind="pocock") == pytest.approx(expected, abs=2e-4)
 
     def test_unadjusted_looks_inflate_as_published(self):
-        # Armitage, McPherson, Rowe (1969), table 2: two-sided 5 %, 2 5 10 20 looks
+        # Armitage, McPherson, Rowe (1969), table 2, as quoted: two-sided 5 %, 2 5 10 20 looks
         z = walks(200_000, 20)
         share = [(abs(z[:, :looks]) > 1.96).any(axis=1).mean() for looks in (2, 5, 10, 20)]
         assert share == pytest.approx([0.083, 0.142, 0.193, 0.248], abs=0.004)
