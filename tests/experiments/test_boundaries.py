@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
+from scipy.stats import norm
 
 from workbench.experiments.boundaries import (
     confidence_sequence,
@@ -10,6 +12,7 @@ from workbench.experiments.boundaries import (
     repeated_p_value,
     spending,
 )
+from workbench.experiments.recursion import boundaries_of
 
 FIFTHS = np.arange(1, 6) / 5
 LOOKS = np.arange(1, 29) / 28
@@ -25,7 +28,8 @@ def walks(experiments=20_000, looks=28, effect=0.0, seed=0):
 
 class TestPublishedTables:
     # Lan & DeMets (1983) by Reboussin et al. (2000), "Programs for computing group sequential
-    # boundaries using the Lan-DeMets method", Control. Clin. Trials 21: five even looks, 5 %
+    # boundaries using the Lan-DeMets method", Control. Clin. Trials 21: five even looks, 5 %. Not
+    # seen in print here: `test_crossing` has them by SciPy's multivariate normal
     def test_obrien_fleming_spending_at_five_even_looks(self):
         expected = [4.8769, 3.3569, 2.6803, 2.2898, 2.0310]
         assert group_sequential(FIFTHS) == pytest.approx(expected, abs=2e-4)
@@ -35,7 +39,7 @@ class TestPublishedTables:
         assert group_sequential(FIFTHS, kind="pocock") == pytest.approx(expected, abs=2e-4)
 
     def test_unadjusted_looks_inflate_as_published(self):
-        # Armitage, McPherson, Rowe (1969), table 2: two-sided 5 %, 2 5 10 20 looks
+        # Armitage, McPherson, Rowe (1969), table 2, as quoted: two-sided 5 %, 2 5 10 20 looks
         z = walks(200_000, 20)
         share = [(abs(z[:, :looks]) > 1.96).any(axis=1).mean() for looks in (2, 5, 10, 20)]
         assert share == pytest.approx([0.083, 0.142, 0.193, 0.248], abs=0.004)
@@ -97,6 +101,28 @@ class TestByHand:
         assert repeated_p_value(z, FIFTHS) == pytest.approx(np.full(5, 0.05), rel=0.02)
         many = repeated_p_value(np.tile(z, (3, 1)), FIFTHS)
         assert (many == repeated_p_value(z, FIFTHS)).all()
+
+    @pytest.mark.parametrize("kind", ["obrien_fleming", "pocock"])
+    def test_boundaries_of_many_alphas_are_each_as_if_alone(self, kind):
+        share = (0.03, 0.04, 0.3, 0.302, 0.9, 1.0)
+        alphas = (1e-7, 1e-3, 0.05, 0.4, 0.999)
+        together = boundaries_of(share, alphas, kind)
+        alone = [group_sequential(share, alpha, kind) for alpha in alphas]
+        assert together == pytest.approx(np.array(alone), rel=1e-9)
+
+    def test_the_bound_of_the_second_look_by_plane_integration(self):
+        # P(|Z1| < b1, |Z2| >= b2) with corr sqrt(t1 / t2): SciPy's adaptive integration
+        share = [0.36, 0.81]
+        first, second = group_sequential(share)
+        left, right = norm.cdf([-first, first])
+
+        def stays(z):
+            low, high = (np.array([-second, second]) - 2 / 3 * z) / np.sqrt(1 - 4 / 9)
+            return norm.pdf(z) * (norm.cdf(high) - norm.cdf(low))
+
+        both, _ = quad(stays, -first, first, epsabs=1e-12)
+        spent = np.diff(spending(share))[0]
+        assert right - left - both == pytest.approx(spent, abs=1e-10)
 
 
 class TestLimits:

@@ -12,7 +12,8 @@ from workbench.experiments.difference import Moments, difference_in_means
 from workbench.experiments.non_inferiority import non_inferiority
 from workbench.experiments.proportion import difference_in_proportions
 
-# Newcombe (1998), Statistics in Medicine 17, Table II, method 10: a/m - b/n
+# Newcombe (1998), Statistics in Medicine 17, Table II, method 10: a/m - b/n; the tests of several
+# packages quote the same rows
 NEWCOMBE = [
     ((56, 70), (48, 80), 0.0524, 0.3339),
     ((9, 10), (3, 10), 0.1705, 0.8090),
@@ -22,7 +23,8 @@ NEWCOMBE = [
     ((10, 10), (0, 20), 0.6791, 1.0000),
     ((10, 10), (0, 10), 0.6075, 1.0000),
 ]
-# Benjamini & Hochberg (1995), section 3.2: fifteen hypotheses of a heart trial
+# Benjamini & Hochberg (1995), section 3.2: fifteen hypotheses of a heart trial; statsmodels' tests
+# have the same p-values
 HEART = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459]
 HEART += [0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0000]
 

@@ -89,13 +89,13 @@ def test_disagreement_floor_and_excess_by_hand():
 
 
 def test_agresti_and_mins_interval_of_a_published_table():
-    # Approval of the prime minister (Agresti 1990, "Categorical Data Analysis", table 10.1):
-    # 794 approve twice, 150 then not, 86 only later, 570 never; n 1,600.
+    # Approval in two surveys (Agresti 1990, "Categorical Data Analysis", p. 350; the example of R's
+    # `mcnemar.test`): 794 approve twice, 150 then not, 86 only later, 570 never; n 1,600.
     first = np.repeat([1.0, 1.0, 0.0, 0.0], [794, 150, 86, 570])
     second = np.repeat([1.0, 0.0, 1.0, 0.0], [794, 150, 86, 570])
     estimate, low, high, _ = paired_interval(first, second)
     assert estimate[0] == pytest.approx(0.04)  # 944 against 880 of 1,600
-    # Agresti 1990: Wald's interval is (0.021, 0.059); half a pair more moves it by a fraction
+    # Wald: 0.04 +- 1.96 sqrt((236 / 1600 - 0.04^2) / 1600); half a pair more moves it by a fraction
     assert (low[0], high[0]) == pytest.approx((0.021, 0.059), abs=5e-4)
 
 

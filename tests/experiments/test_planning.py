@@ -19,7 +19,9 @@ from workbench.experiments.planning import (
     [(0.01, (586, 95, 38)), (0.05, (393, 64, 26)), (0.10, (310, 50, 20))],
 )
 def test_cohens_table_of_users_per_arm(alpha, per_arm):
-    """Cohen (1992), "A power primer", Psychological Bulletin 112, table 2: d = .2, .5, .8."""
+    """Cohen (1992), "A power primer", Psychological Bulletin 112, table 2: d = .2, .5, .8. Not seen
+    in print here: the next test has the same users by statsmodels.
+    """
     users = sample_size([0.2, 0.5, 0.8], 1.0, design=Design(alpha=alpha))
     assert np.abs(users / 2 - per_arm).max() <= 1  # he rounds to the nearest user, we upwards
 
@@ -38,8 +40,9 @@ def test_users_and_power_are_those_of_statsmodels():
 
 def test_the_shop_of_kohavi_and_others():
     """Kohavi, Longbotham, Sommerfield & Henne (2009), DMKD 18, section 3.2: n = 16 var / effect**2
-    per variant: 409,000 users for a change of 5 % in $3.75 with deviation $30, 121,600 for 5 % of a
-    conversion of 5 %. The 16 is 2 (1.96 + 0.84)**2 = 15.7 rounded up.
+    per variant: "over 409,000 users" for a change of 5 % in $3.75 with deviation $30, "less than
+    122,000" for 5 % of a conversion of 5 %; here to the digit. The 16 is 2 (1.96 + 0.84)**2 = 15.7
+    rounded up.
     """
     exact = 2 * (norm.isf(0.025) + norm.isf(0.2)) ** 2 / 16
     for effect, variance, published in (

@@ -102,6 +102,7 @@ class TestByHand:
 def test_the_published_example_of_a_ramp_from_1_to_50_percent():
     """Crook et al. (2009), "Seven pitfalls to avoid when running controlled experiments on the
     web", KDD; also Kohavi, Tang, Xu (2020), chapter 3: a million visitors a day, here a tenth.
+    Not seen in print here: the counts make the paradox whoever printed them.
     """
     days = [(0, 0.01, (99_000, 2_000), (1_000, 23)), (1, 0.5, (50_000, 500), (50_000, 600))]
     table = pl.concat(

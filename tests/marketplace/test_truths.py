@@ -28,7 +28,9 @@ def searches(shop):
 
 class TestSearch:
     def test_click_rates_by_position_and_in_bands_are_those_of_the_cascade(self, searches):
-        bands = pl.col("likely").cut([0.01, 0.03, 0.1, 0.3]).cast(pl.String)
+        bands = pl.col("likely").bin_intervals(
+            [0.01, 0.03, 0.1, 0.3], labels=False, right_closed=True
+        )
         for key in (pl.col("position"), bands.alias("band")):
             rates = searches.group_by(key).agg(
                 pl.mean("clicked"), pl.mean("likely"),

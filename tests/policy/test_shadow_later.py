@@ -2,44 +2,11 @@
 
 import threading
 import time
-from dataclasses import dataclass
 
-import numpy as np
-
+from tests.policy.shadowed import Does, assert_same_columns, raises, requests
 from workbench.policy import Later, Rank, Shadow, decision_table
 
 LIVE = Rank("score", 3, "live@1")
-
-
-def requests(n=200, m=6):
-    rng = np.random.default_rng(3)
-    return {
-        "request": np.repeat(np.arange(n) + 100, m),
-        "user": np.repeat(np.arange(n) // 3, m),
-        "item": np.tile(np.arange(m), n),
-        "score": rng.random(n * m),
-        "words": np.array(["a", "b"] * (n * m // 2), object),
-    }
-
-
-@dataclass(frozen=True)
-class Does:
-    """A policy made of one function."""
-
-    what: object
-    name: str = "next@1"
-
-    def act(self, rows):
-        return self.what(rows)
-
-
-def raises(rows):
-    raise KeyError("feature 'age' is gone")
-
-
-def assert_same_columns(first, second):
-    for name in second:
-        np.testing.assert_array_equal(first[name], second[name])
 
 
 def sleeps(rows):

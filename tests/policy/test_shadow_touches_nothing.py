@@ -1,6 +1,5 @@
 """Whatever a shadow does, the live answers and the world stay what they are without it."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -8,23 +7,13 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from tests.policy.shadowed import Does, assert_same_columns, raises, requests
 from workbench import features
 from workbench.assign import uniform
 from workbench.marketplace import Marketplace, MarketplaceSpec
 from workbench.policy import NO_ITEM, Rank, Shadow, Threshold, decided
 
 LIVE = Rank("score", 3, "live@1")
-
-
-def requests(n=200, m=6):
-    rng = np.random.default_rng(3)
-    return {
-        "request": np.repeat(np.arange(n) + 100, m),
-        "user": np.repeat(np.arange(n) // 3, m),
-        "item": np.tile(np.arange(m), n),
-        "score": rng.random(n * m),
-        "words": np.array([["a"], ["b"]] * (n * m // 2) + [None], object)[: n * m],
-    }
 
 
 def right(rows, **changes):
@@ -53,10 +42,6 @@ def spoils_the_groups(rows):
 
 def exits(rows):
     raise SystemExit(1)
-
-
-def raises(rows):
-    raise KeyError("feature 'age' is gone")
 
 
 BAD = {
@@ -113,25 +98,8 @@ GOOD = {
 }
 
 
-@dataclass(frozen=True)
-class Does:
-    """A policy made of one function."""
-
-    what: object
-    name: str = "next@1"
-
-    def act(self, rows):
-        return self.what(rows)
-
-
 def live_part(answers):
     return {name: values[answers["live"]] for name, values in answers.items()}
-
-
-def assert_same_columns(first, second):
-    for name in second:
-        assert first[name].dtype.kind == second[name].dtype.kind
-        np.testing.assert_array_equal(first[name], second[name])
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -126,11 +126,11 @@ def test_readings_are_the_sums_over_those_who_have_arrived(bug, cell):
                 if bug and arm == "new":
                     here &= ~cell.lost
                 shown = np.stack([cell.outcomes.of("revenue", arm)[here], cell.covariate[here]])
-                arms.append((here.sum(), shown.mean(axis=1), np.cov(shown)))
-            (n0, mean0, cov0), (n1, mean1, cov1) = arms
+                arms.append((here.sum(), shown.mean(axis=1), np.cov(shown), shown))
+            (n0, mean0, cov0, shown0), (n1, mean1, cov1, shown1) = arms
             assert seen[False].control_users[row, look] == n0
             assert seen[False].users[row, look] == n1
-            pooled = (n0 - 1) * cov0 + (n1 - 1) * cov1
+            pooled = np.cov(np.hstack([shown0, shown1]))  # both arms as one, as `adjust` does
             for cuped, slope in ((False, 0.0), (True, pooled[0, 1] / pooled[1, 1])):
                 weights = np.array([1.0, -slope])
                 estimate = (mean1 - mean0) @ weights

@@ -8,13 +8,14 @@ import polars as pl
 import pytest
 
 from workbench.experiments.boundaries import group_sequential
+from workbench.experiments.crossing import crossing_probability
 from workbench.experiments.looks import looks
 from workbench.experiments.running import running_moments
 from workbench.experiments.sample_ratio import sample_ratio
 from workbench.widgets import ab_chart, ab_panel
 from workbench.widgets.ab_days import ALL, days_of
 from workbench.widgets.ab_explorer import explore, look_days
-from workbench.widgets.ab_verdict import conditional_power, crossing, false_alarm_rate, verdict_of
+from workbench.widgets.ab_verdict import conditional_power, false_alarm_rate, verdict_of
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 EVEN = {"old": 0.5, "new": 0.5}
@@ -145,11 +146,11 @@ def test_the_dial_of_looks_shows_the_published_inflation():
 
 def test_boundaries_of_experiments_are_crossed_in_alpha_and_drift_follows_the_published_factor():
     share = np.arange(1, 6) / 5
-    assert crossing(share, group_sequential(share)) == pytest.approx(0.05, abs=1e-5)
+    assert crossing_probability(group_sequential(share), share) == pytest.approx(0.05, abs=1e-5)
     # Jennison & Turnbull (2000), tables 2.1 to 2.4: five looks, alpha 5 %, power 90 %
     fixed = 1.959964 + 1.281552
     for bounds, factor in ((2.413 * np.ones(5), 1.207), (2.040 / np.sqrt(share), 1.026)):
-        power = crossing(share, bounds, fixed * np.sqrt(factor))
+        power = crossing_probability(bounds, share, fixed * np.sqrt(factor))
         assert power == pytest.approx(0.9, abs=0.001)
 
 

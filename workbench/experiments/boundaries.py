@@ -8,9 +8,8 @@ Everything is elementwise over arrays: estimates, variances *of the estimate*, u
 experiments of thirty looks are one call.
 
 - Spending: Lan & DeMets (1983), "Discrete sequential boundaries for clinical trials", Biometrika
-  70. The boundaries come from the recursion of Armitage, McPherson & Rowe (1969), "Repeated
-  significance tests on accumulating data", JRSS A 132; Jennison & Turnbull (2000), "Group
-  sequential methods with applications to clinical trials", chapter 19.
+  70. The boundaries come from the recursion of Armitage, McPherson & Rowe (1969), in `recursion`;
+  Jennison & Turnbull (2000), "Group sequential methods with applications to clinical trials".
 - mSPRT: Robbins (1970), "Statistical methods related to the law of the iterated logarithm", Ann.
   Math. Stat. 41; Johari, Koomen, Pekelis, Walsh (2022), "Always valid inference: continuous
   monitoring of A/B tests", Operations Research 70, equation 6.
@@ -22,18 +21,16 @@ experiments of thirty looks are one call.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from workbench.experiments.recursion import boundaries_of, spent_by
+
 __all__ = ["confidence_sequence", "group_sequential", "msprt", "repeated_p_value", "spending"]
 
 KINDS = ("obrien_fleming", "pocock")
-_PANEL = 32  # Gauss-Legendre nodes
-_FAR = 9.0  # deviations beyond which there is nothing to add up
-_NEWS = 1e-4  # a look with relatively less new information is none
-_ALPHAS, _LEAST_P = 64, 1e-7
+_ALPHAS, _LEAST_P, _TOGETHER = 64, 1e-7, 32
 
 
 def spending(
@@ -60,19 +57,13 @@ def spending(
     >>> spending([0.2, 0.6, 1]).round(5).tolist()
     [0.0, 0.00762, 0.05]
     """
-    from scipy.stats import norm
-
     share = np.asarray(information, float)
     _check_alpha(alpha)
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {KINDS}, got {kind!r}")
     if not ((share > 0) & (share <= 1 + 1e-12)).all():
         raise ValueError(f"information must be shares in (0, 1], got {share.tolist()}")
-    share = np.minimum(share, 1.0)
-    if kind == "pocock":
-        return alpha * np.log1p((math.e - 1) * share)
-    # both sides spend alpha / 2 each: Lan & DeMets, their alpha_1
-    return 4 * norm.sf(norm.isf(alpha / 4) / np.sqrt(share))
+    return spent_by(share, alpha, kind)
 
 
 def group_sequential(
@@ -106,7 +97,7 @@ def group_sequential(
     if share.ndim > 1 or not len(share) or (np.diff(share) <= 0).any():
         raise ValueError(f"information must rise from look to look, got {share.tolist()}")
     spending(share, alpha, kind)  # checks
-    return np.array(_boundaries(tuple(share.tolist()), alpha, kind))
+    return boundaries_of(tuple(share.tolist()), (alpha,), kind)[0].copy()
 
 
 def repeated_p_value(
@@ -134,8 +125,10 @@ def repeated_p_value(
     share, z = np.atleast_1d(np.asarray(information, float)), np.abs(np.asarray(z, float))
     if z.shape[-1:] != share.shape:
         raise ValueError(f"z needs one column per look, {len(share)}, got shape {z.shape}")
+    group_sequential(share, 0.05, kind)  # checks
     alphas = np.exp(np.linspace(math.log(_LEAST_P), math.log(0.999), _ALPHAS))
-    bounds = np.array([group_sequential(share, alpha, kind) for alpha in alphas])
+    some = (tuple(each.tolist()) for each in alphas.reshape(-1, _TOGETHER))
+    bounds = np.vstack([boundaries_of(tuple(share.tolist()), each, kind) for each in some])
     p_value = np.empty(z.shape)
     for look in range(len(share)):  # bounds fall as alpha rises
         log_p = np.interp(-z[..., look], -bounds[:, look], np.log(alphas))
@@ -231,59 +224,6 @@ def confidence_sequence(
     grown = users * (wide + math.log(wide) + 1) / tuned_at  # t rho^2
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.sqrt(v * (grown + 1) / grown * (np.log1p(grown) + wide))[()]
-
-
-def nodes(low: float, high: float, step: float) -> tuple[np.ndarray, np.ndarray]:
-    """Gauss-Legendre nodes and weights, in panels close enough for normal kernels of sd `step`.
-
-    >>> points, weights = nodes(-1.0, 1.0, 0.05)
-    >>> len(points), float(round(weights.sum(), 9))
-    (96, 2.0)
-    """
-    panels = max(3, math.ceil(1.6 * (high - low) / step / _PANEL))
-    unit, weights = _unit_nodes()
-    edges = np.linspace(low, high, panels + 1)
-    half = (high - low) / panels / 2
-    points = (edges[:-1] + half)[:, None] + half * unit
-    return points.ravel(), np.tile(half * weights, panels)
-
-
-@lru_cache(maxsize=4_096)
-def _boundaries(share: tuple[float, ...], alpha: float, kind: str) -> tuple[float, ...]:
-    """Look by look: the density of z sqrt(share) of those who have not stopped yet."""
-    from scipy.optimize import brentq
-    from scipy.special import ndtr
-
-    seen = [0]  # the looks that bring news
-    for look, now in enumerate(share):
-        if look and now - share[seen[-1]] > _NEWS * now:
-            seen.append(look)
-    times = [share[look] for look in seen]
-    steps = [math.sqrt(now - old) for now, old in zip(times, [0.0, *times[:-1]], strict=True)]
-    spent = np.diff(spending(times, alpha, kind), prepend=0.0)
-    found, points, weights = np.full(len(share), np.inf), np.zeros(1), np.ones(1)
-    for at, (now, step, more) in enumerate(zip(times, steps, spent, strict=True)):
-
-        def stops(bound, points=points, weights=weights, step=step, more=more):
-            tails = ndtr((points - bound) / step) + ndtr((-bound - points) / step)
-            return float(tails @ weights) - more
-
-        highest = 38 * math.sqrt(now)
-        bound = highest if more < 1e-300 else brentq(stops, 0, highest, xtol=1e-12)
-        found[seen[at]] = bound / math.sqrt(now)
-        if at + 1 == len(times):
-            break
-        edge = min(bound, _FAR * math.sqrt(now))
-        new, width = nodes(-edge, edge, min(step, steps[at + 1]))
-        moved = np.exp(-0.5 * ((new[:, None] - points) / step) ** 2)
-        density = moved @ weights / (step * math.sqrt(2 * math.pi))
-        points, weights = new, density * width
-    return tuple(found.tolist())
-
-
-@lru_cache(maxsize=1)
-def _unit_nodes() -> tuple[np.ndarray, np.ndarray]:
-    return np.polynomial.legendre.leggauss(_PANEL)
 
 
 def _variance(variance: ArrayLike) -> np.ndarray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from numbers import Real
 
 import numpy as np
 import polars as pl
@@ -135,8 +136,8 @@ def duration(
     if not 0 < traffic_share <= 1:
         raise ValueError(f"traffic_share must be in (0, 1], got {traffic_share}")
     given = [each for each in (effect, lift) if each is not None]
-    if len(given) != 1 or not np.isfinite(given[0]):
-        raise ValueError(f"give effect or lift, a finite number, got {effect} and {lift}")
+    if len(given) != 1 or not isinstance(given[0], Real) or not np.isfinite(given[0]):
+        raise ValueError(f"give effect or lift, a finite number, got {effect!r} and {lift!r}")
     log = _by_day(table, metrics[0], traffic_share)
     target = _share_of(lift, log["mean"].to_numpy()) if effect is None else float(effect)
     target = np.broadcast_to(target, log.height)

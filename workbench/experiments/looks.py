@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import polars as pl
@@ -127,9 +128,12 @@ def looks(
     """
     if adjustment not in ADJUSTMENTS:
         raise ValueError(f"adjustment must be one of {ADJUSTMENTS}, got {adjustment!r}")
-    if not planned_users > 0:
-        raise ValueError(f"planned_users must be above zero, got {planned_users}")
+    if not isinstance(planned_users, Real) or not 0 < planned_users < math.inf:
+        raise ValueError(f"planned_users must be a number above zero, got {planned_users!r}")
     frame = one_frame(moments, "moments", list(_MOMENTS)).select(_MOMENTS)
+    for name in _MOMENTS[2:]:
+        if not frame[name].dtype.is_numeric():
+            raise ValueError(f"{name!r} must be numbers, got {frame[name].dtype}")
     arm = _other_arm(frame, control, arm)
     pairs = _paired(frame, control, arm)
     first, second = (

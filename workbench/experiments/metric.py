@@ -12,7 +12,7 @@ any; covariates, which must be known before the experiment: one value per user).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 __all__ = ["Column", "Mean", "Metric", "Proportion", "Quantity", "Ratio", "as_metrics"]
@@ -165,7 +165,8 @@ def as_metrics(metrics: str | Metric | Sequence[str | Metric]) -> tuple[Metric, 
 
     Raises ValueError if there are none, or two have one name.
     """
-    given = [metrics] if isinstance(metrics, (str, Mean, Proportion, Ratio)) else list(metrics)
+    alone = isinstance(metrics, (str, Mean, Proportion, Ratio)) or not isinstance(metrics, Iterable)
+    given = [metrics] if alone else list(metrics)
     made = tuple(Mean(each) if isinstance(each, str) else each for each in given)
     strange = [each for each in made if not isinstance(each, (Mean, Proportion, Ratio))]
     names = [each.name for each in made if each not in strange]

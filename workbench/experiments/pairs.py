@@ -11,6 +11,7 @@ is the noise floor.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import polars as pl
@@ -85,6 +86,8 @@ def pairs(
     if "request" not in columns:
         raise ValueError(f"table has no column 'request'; it has {columns}")
     if set(names.values()) <= set(columns):
+        if sample is not None:
+            raise ValueError("sample is for a log of decisions: a table of scores has all of them")
         both = _from_columns(one_frame(table, "table"), names, cutoff)
     elif "policy" in columns:
         if cutoff is not None:
@@ -120,8 +123,8 @@ def _from_columns(frame: pl.DataFrame, names: dict[str, str], cutoff) -> pl.Data
             made[f"{who}_score"] = values.cast(pl.Float64)
             if cutoff is not None:
                 at = cutoff.get(name) if isinstance(cutoff, Mapping) else cutoff
-                if at is None or at != at:
-                    raise ValueError(f"cutoff must have a number for {name!r}, got {cutoff}")
+                if not isinstance(at, Real) or at != at:
+                    raise ValueError(f"cutoff must have a number for {name!r}, got {cutoff!r}")
                 made[f"{who}_action"] = _cut(made[f"{who}_score"], at)
         elif values.dtype in (pl.String, pl.Categorical, pl.Enum, pl.Boolean):
             made[f"{who}_action"] = values.cast(pl.String)
@@ -218,4 +221,10 @@ def _labelled(both: pl.DataFrame, labels: Any) -> pl.DataFrame:
     if frame["request"].n_unique() < len(frame):
         raise ValueError("labels must have one row per request")
     labels = frame.select("request", "label")
-    return both.join(labels, on="request", how="left", maintain_order="left")
+    try:
+        return both.join(labels, on="request", how="left", maintain_order="left")
+    except pl.exceptions.SchemaError as error:
+        types = both.schema["request"], labels.schema["request"]
+        raise ValueError(
+            f"request is {types[0]} in the table and {types[1]} in labels: make them one type"
+        ) from error

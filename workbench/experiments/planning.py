@@ -12,6 +12,7 @@ element over arrays, so that a curve is one call. For a ratio or CUPED the varia
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -53,6 +54,8 @@ class Design:
 
     def __post_init__(self):
         for name in ("alpha", "power", "treatment_share"):
+            if not isinstance(getattr(self, name), Real):
+                raise ValueError(f"{name} must be a number, got {getattr(self, name)!r}")
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in (0, 1), got {getattr(self, name)}")
         if self.power <= self.alpha:

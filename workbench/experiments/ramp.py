@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from numbers import Integral, Real
 
 import polars as pl
 
@@ -56,7 +57,12 @@ class Ramp:
     def __post_init__(self):
         shares = tuple(float(share) for share in self.shares)
         object.__setattr__(self, "shares", shares)
-        object.__setattr__(self, "guardrails", tuple(self.guardrails))
+        alone = isinstance(self.guardrails, Guardrail)
+        guardrails = (self.guardrails,) if alone else tuple(self.guardrails)
+        object.__setattr__(self, "guardrails", guardrails)
+        strange = [each for each in guardrails if not isinstance(each, Guardrail)]
+        if strange:
+            raise ValueError(f"guardrails must be of Guardrail, got {strange[0]!r}")
         if self.control == self.treatment:
             raise ValueError(f"control and treatment must differ, got {self.control!r} twice")
         if not shares or not all(0 < share <= 1 for share in shares):
@@ -155,13 +161,18 @@ def evidence_of(
         user has two rows.
     """
     metrics = [guardrail.metric for guardrail in ramp.guardrails]
+    if not isinstance(at, datetime) or not isinstance(days, Real):
+        raise ValueError(f"at must be a datetime and days a number, got {at!r} and {days!r}")
     if at.tzinfo is None or not days >= 0:
         raise ValueError(f"at needs a time zone and days must be 0 or more, got {at} and {days}")
-    if not 0 <= stage < len(ramp.shares):
-        raise ValueError(f"stage must be in [0, {len(ramp.shares) - 1}], got {stage}")
-    columns = list(getattr(exposures, "column_names", None) or exposures.columns)
-    staged = ["stage"] if "stage" in columns else []
+    if not isinstance(stage, Integral) or not 0 <= stage < len(ramp.shares):
+        raise ValueError(f"stage must be in [0, {len(ramp.shares) - 1}], got {stage!r}")
+    columns = getattr(exposures, "column_names", None) or getattr(exposures, "columns", [])
+    staged = ["stage"] if "stage" in list(columns) else []
     frame = one_frame(exposures, "exposures", ["user", "variant", *staged, *metrics])
+    for name in (*staged, *metrics):
+        if not (frame[name].dtype.is_numeric() or frame[name].dtype == pl.Boolean):
+            raise ValueError(f"{name!r} must be numbers, got {frame[name].dtype}")
     frame = frame.filter(pl.col("stage") == stage) if staged else frame
     arms = (ramp.control, ramp.treatment)
     strange = frame.filter(~pl.col("variant").is_in(arms).fill_null(False))["variant"]

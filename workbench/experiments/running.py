@@ -92,9 +92,11 @@ def running_samples(
     Raises
     ------
     ValueError
-        If a column is missing or null, a number is not finite, or a user has two arms, segments or
-        values of a covariate.
+        If a column is missing or null, a number is not finite, a user has two arms, segments or
+        values of a covariate, or `every` is no time.
     """
+    if not isinstance(every, timedelta) or every <= timedelta(0):
+        raise ValueError(f"every must be a timedelta above zero, got {every!r}")
     if metric.winsorise is not None:
         raise ValueError(f"{metric.name}: a capped metric cannot be read day by day")
     fixed = ["variant", *metric.covariates, *([segment] if segment else [])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 
 from workbench.assign import check_shares
 
@@ -77,6 +78,9 @@ def counts_as_planned(counts: Mapping[str, int], expected: Mapping[str, float]) 
     >>> counts_as_planned({"new": 3}, {"old": 0.5, "new": 0.5})
     {'old': 0, 'new': 3}
     """
+    words = [share for share in expected.values() if not isinstance(share, Real)]
+    if words:
+        raise ValueError(f"shares must be numbers, got {words[0]!r}")
     check_shares(expected)
     if not all(expected.values()):
         raise ValueError(f"every arm needs a share above 0, got {dict(expected)}")

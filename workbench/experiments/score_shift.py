@@ -189,6 +189,9 @@ def calibration(pairs: pl.DataFrame, *, bins: int = 10, confidence: float = 0.95
             continue
         known = labelled.filter(pl.col(f"{who}_score").is_not_null())
         score = known[f"{who}_score"].to_numpy()
+        kind = known["label"].dtype
+        if not (kind.is_numeric() or kind in (pl.Boolean, pl.Null)):
+            raise ValueError(f"labels must be 0, 1 or null, got {kind}")
         label = known["label"].cast(pl.Float64).to_numpy()
         if not len(score):
             raise ValueError(f"no request with a score of {who} has a label")

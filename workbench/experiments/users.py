@@ -77,8 +77,11 @@ def per_user(
     names = list(dict.fromkeys(["user", "variant", *segments, *(each.name for each in columns)]))
     lazy = isinstance(table, pl.LazyFrame)
     frame = (lazy_frame if lazy else one_frame)(table, "table", names)
-    _check_types(frame.collect_schema() if lazy else frame.schema, columns)
+    schema = frame.collect_schema() if lazy else frame.schema
+    _check_types(schema, columns)
     faults = _faults(columns)
+    if schema["user"].is_float():
+        faults["'user' is NaN in {rows}"] = pl.col("user").is_nan().sum()
     if not lazy:
         raise_faults(frame.select(**faults).row(0, named=True) if faults else {})
         faults = {}

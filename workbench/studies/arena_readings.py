@@ -16,10 +16,14 @@ import numpy as np
 import polars as pl
 
 from workbench.assign import uniform
+from workbench.experiments.cuped import adjust
+from workbench.experiments.metric import Mean, columns_of
+from workbench.experiments.statistics import Sample
 from workbench.studies.arena_cells import Cell
 
 __all__ = ["Readings", "cohorts", "read"]
 
+_PLAIN, _CUPED = Mean("value"), Mean("value", ["covariate"])
 _COLUMNS = ("mean", "covariate_mean", "variance", "covariate_variance", "covariance")
 
 
@@ -72,15 +76,15 @@ def read(
     -------
     dict of bool to Readings
         False: the difference of means with Neyman's variance, as Welch's test has it. True: the
-        same with CUPED (Deng et al. 2013, WSDM, section 3): the covariate's coefficient is pooled
-        over both arms, at every look anew.
+        same with CUPED, by `experiments.adjust`, at every look anew.
     """
     arrived = cohorts(cell.outcomes.users, looks)
     sums = [_dealt(cell, arm, experiments, arrived == look, share, salt) for look in range(looks)]
     first, second = (_pooled([each[number] for each in sums]) for number in (0, 1))
     planned = len(arrived)
     return {
-        cuped: _readings(first, second, None if cuped else 0.0, planned) for cuped in (False, True)
+        cuped: _readings(first, second, _CUPED if cuped else _PLAIN, planned)
+        for cuped in (False, True)
     }
 
 
@@ -128,23 +132,20 @@ def _pooled(cohorts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return made
 
 
-def _readings(control: dict, treatment: dict, slope: float | None, planned: int) -> Readings:
-    """The difference of two arms at each look, less slope x that of the covariate."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if slope is None:
-            inner = [np.maximum(arm["users"] - 1, 0) for arm in (control, treatment)]
-            both = [
-                inner[0] * control[name] + inner[1] * treatment[name]
-                for name in ("covariance", "covariate_variance")
-            ]
-            slope = np.where(both[1] > 0, both[0] / both[1], 0.0)
-        estimate = treatment["mean"] - control["mean"]
-        estimate = estimate - slope * (treatment["covariate_mean"] - control["covariate_mean"])
-        variance = sum(
-            np.maximum(
-                arm["variance"] - 2 * slope * arm["covariance"]
-                + slope**2 * arm["covariate_variance"], 0,
-            ) / arm["users"]
-            for arm in (control, treatment)
-        )  # fmt: skip
-    return Readings(control["users"], treatment["users"], estimate, variance, planned)
+def _readings(control: dict, treatment: dict, metric: Mean, planned: int) -> Readings:
+    """The difference of two arms at each look, less what the metric's covariates say."""
+    both = adjust(_sample(control), _sample(treatment), metric)
+    before, after = both.control, both.treatment
+    with np.errstate(divide="ignore", invalid="ignore"):  # nobody yet
+        variance = before.variance / before.users + after.variance / after.users
+    return Readings(before.users, after.users, after.mean - before.mean, variance, planned)
+
+
+def _sample(moments: dict[str, np.ndarray]) -> Sample:
+    """As the experiments have it: the value and its covariate, elements (experiments, looks)."""
+    rows = [["variance", "covariance"], ["covariance", "covariate_variance"]]
+    covariance = np.stack([np.stack([moments[name] for name in row], -1) for row in rows], -2)
+    means = np.stack([moments["mean"], moments["covariate_mean"]], axis=-1)
+    return Sample(
+        tuple(each.key for each in columns_of(_CUPED)), moments["users"], means, covariance
+    )

@@ -7,11 +7,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
+from workbench.experiments.crossing import crossing_probability
 from workbench.experiments.sample_ratio import SampleRatio
 
-__all__ = ["conditional_power", "crossing", "false_alarm_rate", "verdict_of"]
+__all__ = ["conditional_power", "false_alarm_rate", "verdict_of"]
 
-_LEAST, _MOST = 40, 200  # points of the density on each side of zero
 LITTLE_HOPE = 0.05  # conditional power below which going on helps nobody
 SAID = {
     "fixed": "read once",
@@ -117,60 +117,6 @@ def conditional_power(
     return norm.sf((bound - centre) / spread) + norm.cdf((-bound - centre) / spread)
 
 
-def crossing(
-    information: ArrayLike, bounds: ArrayLike, drift: ArrayLike = 0.0
-) -> float | np.ndarray:
-    """Chance that |z| is beyond its bound at one look or more, shape of `drift`.
-
-    Parameters
-    ----------
-    information : array-like, shape (looks,)
-        Shares, rising; the last is where `drift` is the mean of z.
-    bounds : array-like, shape (looks,)
-        Of |z|.
-    drift : array-like
-        Expected z at the last look.
-
-    Notes
-    -----
-    The recursion of Armitage, McPherson & Rowe (1969), JRSS A 132, for the density of those not yet
-    stopped; every drift from that of none, by the likelihood ratio exp(d w - d^2 / 2).
-
-    Examples
-    --------
-    >>> looks = np.arange(1, 6) / 5
-    >>> round(float(crossing(looks, np.full(5, 1.96))), 3)  # five naive looks
-    0.142
-    """
-    from scipy.special import ndtr
-
-    share = np.asarray(information, float)
-    if share.ndim != 1 or not len(share) or (np.diff(share, prepend=0) <= 0).any():
-        raise ValueError(f"information must rise from above zero, got {share.tolist()}")
-    share = share / share[-1]
-    edges = np.minimum(np.asarray(bounds, float), 9) * np.sqrt(share)
-    drift = np.asarray(drift, float)
-    points, weights, before = np.zeros(1), np.ones(1), 0.0
-    for now, edge in zip(share, edges, strict=True):
-        step = np.sqrt(now - before)
-        if edge <= 0:
-            return np.ones_like(drift)[()]
-        side = int(np.clip(np.ceil(4 * edge / step), _LEAST, _MOST))
-        new, width = np.linspace(-edge, edge, 2 * side + 1, retstep=True)
-        simpson = np.full(len(new), 2.0)
-        simpson[1::2], simpson[[0, -1]] = 4, 1
-        moved = np.exp(-0.5 * ((new[:, None] - points) / step) ** 2)
-        density = moved @ weights / (step * np.sqrt(2 * np.pi))
-        last = points, weights, step
-        points, weights, before = new, density * simpson * width / 3, now
-    # the last step in closed form: exact when the bound is wide and the drift large
-    points, weights, step = last
-    mean = points + drift[..., None] * step**2
-    tilt = np.exp(drift[..., None] * points - 0.5 * drift[..., None] ** 2 * (1 - step**2))
-    stays = ndtr((edges[-1] - mean) / step) - ndtr((-edges[-1] - mean) / step)
-    return (1 - (tilt * stays) @ weights)[()]
-
-
 @lru_cache(maxsize=1_024)
 def false_alarm_rate(share: tuple[float, ...], alpha: float = 0.05) -> float:
     """How often one of so many naive looks claims a difference that is not there.
@@ -180,7 +126,11 @@ def false_alarm_rate(share: tuple[float, ...], alpha: float = 0.05) -> float:
     """
     from scipy.stats import norm
 
-    rising = [now for now, before in zip(share, (0.0, *share), strict=False) if now > before]
-    if not rising:
+    rising = [0.0]
+    for now in share:  # a look that brings no news claims nothing new
+        if now - rising[-1] > 1e-4 * now:
+            rising.append(now)
+    if len(rising) == 1:
         return 0.0
-    return float(crossing(rising, np.full(len(rising), norm.isf(alpha / 2))))
+    critical = np.full(len(rising) - 1, norm.isf(alpha / 2))
+    return float(crossing_probability(critical, np.array(rising[1:]) / rising[-1]))

@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 
 from workbench.experiments.boundaries import confidence_sequence, group_sequential
+from workbench.experiments.crossing import crossing_probability
 from workbench.experiments.looks import ADJUSTMENTS
 from workbench.experiments.planning import Design, minimum_detectable_effect, sample_size
-from workbench.widgets.ab_verdict import crossing
 from workbench.widgets.drawing import BLUE, GREEN, ORANGE, Panel, download, table_of
 
 __all__ = ["Plan", "Wish", "html", "inflation", "plan"]
@@ -185,7 +185,7 @@ def inflation(adjustment: str, looks: int, alpha: float = 0.05, power: float = 0
     else:
         bounds = np.asarray(confidence_sequence(share, 1.0, tuned_at=1.0, alpha=alpha))
     drifts = np.linspace(0, 9, 1_801)
-    needed = float(np.interp(power, crossing(share, bounds, drifts), drifts))
+    needed = float(np.interp(power, crossing_probability(bounds, share, drifts), drifts))
     return max(float((needed / (norm.isf(alpha / 2) + norm.ppf(power))) ** 2), 1.0)
 
 

@@ -155,6 +155,8 @@ def _check_columns(names, needed) -> None:
 def _check_live(frame: pl.DataFrame) -> None:
     if "live" not in frame.columns:
         return
+    if frame["live"].dtype not in (pl.Boolean, pl.Null):
+        raise ValueError(f"live must be true or false, got {frame['live'].dtype}")
     shadows = int((~frame["live"].fill_null(True)).sum())
     if shadows:
         raise ValueError(
