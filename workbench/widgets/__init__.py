@@ -9,6 +9,8 @@ broken_days   a shop that breaks, day by day: checks that ring, true AUC, money 
 ab_explorer   an A/B test over days: lift, intervals, looks, segments, CUPED, what to do now
 ab_days       … from rows to sums a day, once; ab_verdict, ab_chart, ab_panel: words, drawing, host
 planner       effect, power and traffic: how many days; planner_panel: its host
+peeking       tests watched day by day, the price of looks, what winners are worth
+replay        estimators, clips and many worlds of a replay, beside the truth
 leaks         which share of each feature is from the future, and the AUC that it bought
 parity        where online and offline features differ, by cause
 validity      how sales spread over items and hours, in a world and in real data
