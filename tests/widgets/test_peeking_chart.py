@@ -40,14 +40,16 @@ def test_paths_have_a_colour_for_each_fate_and_a_rule_at_alpha():
     spec = peeking.paths(PATHS.filter(pl.col("experiment") < 3)).chart.to_dict()
     scale = spec["layer"][0]["encoding"]["color"]["scale"]
     assert scale["domain"] == ["never", "only on the way", "at the end"]
-    assert spec["layer"][1]["encoding"]["y"] == {"datum": 0.05}
-    assert {row["fate"] for row in spec["datasets"][spec["data"]["name"]]} == {*scale["domain"]}
+    lines, rule = (spec["datasets"][layer["data"]["name"]] for layer in spec["layer"])
+    assert rule == [{"alpha": 0.05}]
+    assert {row["fate"] for row in lines} == {*scale["domain"]}
 
 
 def test_the_smallest_p_is_drawn_at_the_edge_and_none_is_lost():
     rows = pl.DataFrame({"experiment": [0, 0], "day": [1, 2], "p_value": [1e-12, 0.5]})
     spec = peeking.paths(rows).chart.to_dict()
-    assert [row["p"] for row in spec["datasets"][spec["data"]["name"]]] == [0.0001, 0.5]
+    lines = spec["datasets"][spec["layer"][0]["data"]["name"]]
+    assert [row["p"] for row in lines] == [0.0001, 0.5]
     assert spec["layer"][0]["encoding"]["y"]["scale"]["domain"][0] <= 0.0001
 
 

@@ -75,25 +75,25 @@ def paths(table: pl.DataFrame, *, alpha: float = 0.05) -> Picture:
 
     rows = table.join(fates(table, alpha=alpha), on="experiment", maintain_order="left")
     rows = rows.select(
-        "experiment", "day", "fate", p=pl.col("p_value").clip(lower_bound=_LEAST).round(5)
+        "experiment", "day", "fate", p=pl.col("p_value").clip(lower_bound=_LEAST).round(4)
     )
     color = alt.Color("fate:N", title=f"p below {alpha:g}", scale=_scale(alt, FATES))
     whole = alt.Axis(tickMinStep=1, format="d", grid=False)
     domain, marks = [max(_LEAST, rows["p"].min() / 1.5), 1.0], [1, 0.5, 0.2, 0.05, 0.01, 0.001]
     kept = alt.Axis(values=[mark for mark in marks if mark >= domain[0]], format="~g")
+    scale = alt.Scale(type="log", domain=domain, nice=False)
     lines = (
         alt.Chart(rows)
-        .mark_line(point=alt.OverlayMarkDef(size=12))
+        .mark_line(aria=False)
         .encode(
             x=alt.X("day:Q", title="day", axis=whole),
-            y=alt.Y("p:Q", title="p", axis=kept, scale=alt.Scale(type="log", domain=domain)),
+            y=alt.Y("p:Q", title="p", axis=kept, scale=scale),
             color=color,
             detail="experiment:N",
-            tooltip=["experiment:N", "day:Q", "p:Q", "fate:N"],
         )
     )
-    rule = alt.Chart().mark_rule(strokeDash=[4, 4]).encode(y=alt.datum(alpha))
-    return Picture(alt.layer(lines, rule, data=rows).properties(width=520, height=260))
+    rule = alt.Chart(pl.DataFrame({"alpha": [alpha]})).mark_rule(strokeDash=[4, 4])
+    return Picture(alt.layer(lines, rule.encode(y="alpha:Q")).properties(width=520, height=260))
 
 
 def dial(table: pl.DataFrame) -> Picture:
@@ -121,10 +121,14 @@ def dial(table: pl.DataFrame) -> Picture:
     kind = {"dealt here": BLUE, "published": RED}
     scale = _scale(alt, kind)
     base = alt.Chart(rows).encode(x=x)
-    ends = base.mark_rule(strokeWidth=2, color=BLUE).encode(y=alt.Y("low:Q"), y2="high:Q")
-    points = base.transform_calculate(what="'dealt here'").mark_point(filled=True, size=60)
+    ends = base.mark_rule(strokeWidth=2, color=BLUE, aria=False).encode(
+        y=alt.Y("low:Q"), y2="high:Q"
+    )
+    points = base.transform_calculate(what="'dealt here'").mark_point(
+        filled=True, size=60, aria=False
+    )
     points = points.encode(y=y, color=alt.Color("what:N", title=None, scale=scale))
-    told = base.transform_calculate(what="'published'").mark_tick(thickness=3, width=26)
+    told = base.transform_calculate(what="'published'").mark_tick(thickness=3, width=26, aria=False)
     told = told.encode(y="published:Q", color=alt.Color("what:N", title=None, scale=scale))
     return Picture(alt.layer(told, ends, points, data=rows).properties(width=420, height=220))
 
@@ -155,10 +159,10 @@ def procedures(table: pl.DataFrame) -> Picture:
         rows = table.select("procedure", **{a: pl.col(b).round(4) for a, b in names.items()})
         axis = alt.Axis() if not number else alt.Axis(labels=False, ticks=False)
         y = alt.Y("procedure:N", sort=order, title=None, axis=axis)
-        few = alt.Axis(tickCount=4, format="%" if mark in ("type_i", "power") else "~s")
+        few = alt.Axis(tickCount=3, format="%" if mark in ("type_i", "power") else "~s")
         base = alt.Chart(rows).encode(y=y)
-        ends = base.mark_rule(strokeWidth=2, color=BLUE).encode(x="low:Q", x2="high:Q")
-        points = base.mark_point(filled=True, size=55, color=BLUE, opacity=1)
+        ends = base.mark_rule(strokeWidth=2, color=BLUE, aria=False).encode(x="low:Q", x2="high:Q")
+        points = base.mark_point(filled=True, size=55, color=BLUE, opacity=1, aria=False)
         points = points.encode(x=alt.X("value:Q", title=words, axis=few))
         panels.append(alt.layer(ends, points, data=rows).properties(width=105, height=110))
     return Picture(alt.hconcat(*panels, spacing=12))
@@ -183,7 +187,8 @@ def winners(rows: pl.DataFrame) -> Picture:
     numbers = ["true", "claimed", "shrunk"]
     _check(rows, *numbers, "shipped")
     table = rows.select(*(pl.col(name).round(4) for name in numbers), "shipped")
-    won = table.filter("shipped")
+    won = table.filter("shipped").drop("shipped")
+    lost = table.filter(~pl.col("shipped")).select("true", "claimed")
     ends = [
         float(table[numbers].min_horizontal().min()),
         float(table[numbers].max_horizontal().max()),
@@ -195,17 +200,19 @@ def winners(rows: pl.DataFrame) -> Picture:
         base = alt.Chart(frame).transform_calculate(what=f"'{word}'")
         color = alt.Color("what:N", title=None, scale=scale)
         y = alt.Y(f"{column}:Q", title="effect said")
-        return base.mark_point(filled=True, size=size, opacity=0.9).encode(
+        return base.mark_square(size=size, opacity=1, aria=False).encode(
             x=alt.X("true:Q", title="true effect"), y=y, color=color
         )
 
     line = alt.Chart(pl.DataFrame({"at": ends})).mark_line(strokeDash=[4, 4], color="#666666")
     fall = (
-        alt.Chart(won).mark_rule(color="#999999").encode(x="true:Q", y="claimed:Q", y2="shrunk:Q")
+        alt.Chart(won)
+        .mark_rule(color="#999999", aria=False)
+        .encode(x="true:Q", y="claimed:Q", y2="shrunk:Q")
     )
     layers = [
         line.encode(x="at:Q", y="at:Q"),
-        points(table.filter(~pl.col("shipped")), "claimed", "not shipped", 25),
+        points(lost, "claimed", "not shipped", 25),
         fall,
         points(won, "claimed", "claimed", 45),
         points(won, "shrunk", "shrunk", 45),
