@@ -7,7 +7,7 @@ from scipy.stats import binom
 
 from workbench.data import asos
 from workbench.experiments.crossing import crossing_probability
-from workbench.studies.peeking_claims import peeking_claims
+from workbench.studies.peeking_claims import peeking_claims, with_p_values
 
 
 def _readings(arm_mean, users=(100, 400), **more):
@@ -37,6 +37,19 @@ def test_three_ends_by_hand():
     assert table["taken_back"].to_list() == [True, False, True]
     assert table["fixed"].to_list() == [False, True, True]
     assert table["daily_peek"].all()
+
+
+def test_p_values_are_those_by_which_a_daily_peek_claims():
+    frames = [_readings([1.4, 1.05]), _readings([1.1, 1.1], experiment="b")]
+    rows = pl.concat(frames)
+    seen = with_p_values(rows)
+    assert seen.drop("difference", "p_value").equals(rows)
+    np.testing.assert_allclose(seen["difference"], [0.4, 0.05, 0.1, 0.1])
+    below = seen.group_by("experiment").agg(any=(pl.col("p_value") < 0.05).any())
+    claims = peeking_claims(rows).table
+    assert below.sort("experiment")["any"].to_list() == claims["daily_peek"].to_list()
+    with pytest.raises(ValueError, match="need a column 'mean_arm'"):
+        with_p_values(rows.drop("mean_arm"))
 
 
 def test_without_an_effect_it_counts_what_theory_says():

@@ -17,7 +17,7 @@ import polars as pl
 from workbench.experiments.boundaries import confidence_sequence, group_sequential
 from workbench.experiments.difference import Moments, difference_in_means
 
-__all__ = ["PeekingClaims", "peeking_claims"]
+__all__ = ["PeekingClaims", "peeking_claims", "with_p_values"]
 
 _COMPARISON = ["experiment", "arm", "metric"]
 _NUMBERS = [
@@ -79,11 +79,7 @@ def peeking_claims(readings: pl.DataFrame, *, alpha: float = 0.05) -> PeekingCla
     >>> found.select("fixed", "daily_peek", "taken_back").row(0)
     (False, True, True)
     """
-    missing = [name for name in (*_COMPARISON, "day", *_NUMBERS) if name not in readings.columns]
-    if missing:
-        raise ValueError(f"readings need a column {missing[0]!r}, got {readings.columns}")
-    if not len(readings):
-        raise ValueError("readings have no rows")
+    _check(readings)
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must be in (0, 1), got {alpha}")
     ordered = readings.sort(*_COMPARISON, "day")
@@ -94,12 +90,49 @@ def peeking_claims(readings: pl.DataFrame, *, alpha: float = 0.05) -> PeekingCla
     return PeekingClaims(pl.DataFrame(rows), alpha)
 
 
-def _claims(frame: pl.DataFrame, alpha: float) -> dict:
-    """The four procedures on one comparison, looks in order."""
-    control, arm = (
+def with_p_values(readings: pl.DataFrame) -> pl.DataFrame:
+    """The readings with `difference` and `p_value`, each as if it were the only look.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing or there are no rows.
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"experiment": "a", "arm": 1, "metric": 1, "day": 1,
+    ...     "users_control": [100], "users_arm": [100], "mean_control": 1.0,
+    ...     "mean_arm": [1.4], "variance_control": 1.0, "variance_arm": 1.0})
+    >>> with_p_values(rows).select(pl.col("difference", "p_value").round(4)).row(0)
+    (0.4, 0.0052)
+    """
+    _check(readings)
+    found = difference_in_means(*_moments(readings))
+    return readings.with_columns(
+        difference=pl.Series(np.asarray(found.difference, float)),
+        p_value=pl.Series(np.asarray(found.p_value, float)),
+    )
+
+
+def _check(readings: pl.DataFrame) -> None:
+    missing = [name for name in (*_COMPARISON, "day", *_NUMBERS) if name not in readings.columns]
+    if missing:
+        raise ValueError(f"readings need a column {missing[0]!r}, got {readings.columns}")
+    if not len(readings):
+        raise ValueError("readings have no rows")
+
+
+def _moments(frame: pl.DataFrame) -> tuple[Moments, Moments]:
+    """Control and arm, an element per reading."""
+    return tuple(
         Moments(*(frame[f"{what}_{side}"].to_numpy() for what in ("users", "mean", "variance")))
         for side in ("control", "arm")
     )
+
+
+def _claims(frame: pl.DataFrame, alpha: float) -> dict:
+    """The four procedures on one comparison, looks in order."""
+    control, arm = _moments(frame)
     users = control.users + arm.users
     if (np.diff(users) < 0).any():
         raise ValueError(f"users become fewer in experiment {frame['experiment'][0]!r}")
