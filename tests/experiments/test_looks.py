@@ -181,7 +181,7 @@ class TestDecisions:
     ("change", "words"),
     [
         ({"adjustment": "bayes"}, "adjustment must be one of"),
-        ({"planned_users": 0}, "planned_users must be above zero, got 0"),
+        ({"planned_users": 0}, "planned_users must be a number above zero, got 0"),
         ({"control": "older"}, r"control 'older' is none of the arms \['old', 'new'\]"),
         ({"arm": "newer"}, r"arm must be one of \['new'\], got 'newer'"),
     ],
