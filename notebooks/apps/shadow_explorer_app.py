@@ -25,7 +25,7 @@ def _():
     # Would you let it decide?
 
     A challenger scored the same requests as the champion; nobody saw what it said. **Before you
-    show the outcomes, guess:** where they part, who is right more often? Then move the
+    show the outcomes, guess:** where they disagree, who is right more often? Then move the
     challenger's cutoff, slice, and click on a cell of the map to read the requests.
     """)
     return
@@ -55,8 +55,9 @@ def demo() -> pl.DataFrame:
         users=2_000, items=100, days=15, shock_day=15, fraud_share=0.08,
         chargeback_delay_days=0.75, never_complained_share=0.05, wave_minutes=1440,
     )  # fmt: skip
-    with tempfile.TemporaryDirectory() as folder:
-        return fraud_shadow(Marketplace(spec), EventLog(folder))
+    world = Marketplace(spec)
+    with tempfile.TemporaryDirectory() as folder:  # the truth is peeked at: the world is made
+        return fraud_shadow(world, EventLog(folder), is_fraud=world.truth.is_fraud)
 
 
 @app.function

@@ -53,8 +53,9 @@ def html(view: View, *, color: str = "rows", as_table: bool = False) -> str:
         body = table_of(cells, "the map, cell by cell") + table_of(points, "the points")
         body += table_of(view.slices, f"slices by {view.choice.by or 'nothing'}")
     else:
-        body = f'<div style="display:flex;flex-wrap:wrap;margin-top:6px">{heat_map(view, color)}{scatter(view)}'
-        body += f"</div>{legend(view, color)}{_slices(view)}"
+        body = f"{heat_map(view, color)}{scatter(view)}"
+        body = f'<div style="display:flex;flex-wrap:wrap;margin-top:6px">{body}</div>'
+        body += f"{legend(view, color)}{_slices(view)}"
     links = [
         download(cells, "cells.csv", "map as csv"),
         download(points, "points.csv", "points as csv"),
@@ -122,8 +123,9 @@ def _slices(view: View) -> str:
         if view.choice.by is not None:
             name = (
                 f'<button data-value="{escape(str(row["value"]), quote=True)}" '
-                f'aria-pressed="{str(on).lower()}" style="font:12px sans-serif;cursor:pointer;padding:1px 8px;'
-                f"border:1px solid #999;border-radius:3px;background:{'#222' if on else '#fff'};"
+                f'aria-pressed="{str(on).lower()}" style="font:12px sans-serif;'
+                "cursor:pointer;padding:1px 8px;border:1px solid #999;border-radius:3px;"
+                f"background:{'#222' if on else '#fff'};"
                 f'color:{"#fff" if on else "#222"}">{name}</button>'
             )
         cells = [name, f"{row['rows']:,}", _bar(row, top, twin), _percent(row["disagree"]),

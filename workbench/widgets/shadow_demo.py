@@ -7,6 +7,7 @@ rule runs ─► labels ─► champion (who pays)  ─┬─ live
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -28,7 +29,13 @@ _KEPT = ["time", "amount", "place", "night_utc", "user_payments_1d", "user_usual
          "device_users_1d", "user_had_device"]  # fmt: skip
 
 
-def fraud_shadow(world: Any, log: EventLog, *, progress: bool = False) -> pl.DataFrame:
+def fraud_shadow(
+    world: Any,
+    log: EventLog,
+    *,
+    is_fraud: Callable[[pl.DataFrame], np.ndarray] | None = None,
+    progress: bool = False,
+) -> pl.DataFrame:
     """Pairs of a champion, its twin and a challenger on four days of checkouts.
 
     Parameters
@@ -37,13 +44,15 @@ def fraud_shadow(world: Any, log: EventLog, *, progress: bool = False) -> pl.Dat
         Its complaints should mostly come within three days.
     log : EventLog
         An empty one, to be written.
+    is_fraud : callable, optional
+        What really was, if the world tells: `world.truth.is_fraud`.
     progress : bool
 
     Returns
     -------
     polars.DataFrame
         As from `experiments.pairs`: `label` is what became known three days after (null: blocked),
-        `truth` is from the simulator.
+        `truth` what `is_fraud` says.
     """
     start, page = world.now, Rank("price", k=5, name="page@1")
 
@@ -58,7 +67,7 @@ def fraud_shadow(world: Any, log: EventLog, *, progress: bool = False) -> pl.Dat
     run(rule, MODELS_DAY)
     history = fraud.history(("user", "device"), label_delay_days=HORIZON_DAYS)
     horizon = timedelta(days=HORIZON_DAYS)
-    evidence = Evidence(log, history, horizon, world.truth, np.random.default_rng(0))
+    evidence = Evidence(log, history, horizon, None, np.random.default_rng(0))
     rows = evidence.rows(day(0), day(MODELS_DAY - HORIZON_DAYS), at=day(MODELS_DAY))
     rows = rows.drop_nulls("label")
     past, recent = (
@@ -82,6 +91,8 @@ def fraud_shadow(world: Any, log: EventLog, *, progress: bool = False) -> pl.Dat
     seen = evidence.rows(day(MODELS_DAY), day(END_DAY), at=day(END_DAY + HORIZON_DAYS))
     decided = evidence.decided(day(MODELS_DAY), day(END_DAY)).drop("time", "surface")
     both = pairs(decided, live="payer@1", shadow="device@1", twin="payer@2")
-    about = seen.select("request", "label", pl.col("stolen").alias("truth"), *_KEPT)
+    about = seen.select("request", "label", *_KEPT)
+    if is_fraud is not None:
+        about = about.with_columns(pl.Series("truth", is_fraud(seen)).cast(pl.Int8))
     both = both.drop(f"{who}_item" for who in ("live", "shadow", "twin"))
     return both.join(about, on="request", how="left", maintain_order="left")

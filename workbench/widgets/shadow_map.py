@@ -148,7 +148,8 @@ def _framed(view: View, title: str, marks: list[str], more: str = "") -> str:
     right, bottom = LEFT + SIZE, TOP + SIZE
     parts = [
         f'<svg width="{wide}" height="{tall}" role="img" aria-label="{escape(title)}" {more} '
-        'xmlns="http://www.w3.org/2000/svg" style="font:11px sans-serif;background:white;outline-offset:-2px">'
+        'xmlns="http://www.w3.org/2000/svg" style="font:11px sans-serif;'
+        'background:white;outline-offset:-2px">'
         f'<text x="4" y="14" font-weight="bold" fill="#222">{escape(title)}</text>'
         f'<rect x="{LEFT}" y="{TOP}" width="{SIZE}" height="{SIZE}" fill="{EMPTY}" '
         'stroke="#ddd"/>',
