@@ -63,9 +63,7 @@ def test_in_jupyterlab_a_key_moves_a_million_pairs(page, serve, screenshot, tmp_
         page.goto(f"{parts.scheme}://{parts.netloc}/lab/tree/shadow.ipynb?token={token}")
         page.wait_for_selector(".jp-NotebookPanel .jp-Notebook")
         page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
-        page.wait_for_timeout(3_000)  # a click right after the kernel's start can be lost
-        page.click(".lm-MenuBar-itemLabel:text-is('Run')")
-        page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
+        run_all(page)
         page.wait_for_selector(RATE, timeout=SECONDS)
         page.locator(RATE).scroll_into_view_if_needed()
         drive(page, screenshot, "shadow_lab", "country")
@@ -172,6 +170,18 @@ def choose(page, control, value):
 def wait_for_words(page, words):
     """Until the explorer says so, also inside of marimo's shadow roots."""
     page.wait_for_function(SAYS, arg=words)
+
+
+def run_all(page):
+    """Until a cell runs: a click right after the kernel's start can be lost."""
+    prompt = page.locator(".jp-InputPrompt").first
+    for _ in range(10):
+        page.wait_for_timeout(3_000)
+        if any(each.isdigit() or each == "*" for each in prompt.inner_text()):
+            return
+        page.click(".lm-MenuBar-itemLabel:text-is('Run')")
+        page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
+    raise AssertionError("the cells were asked for ten times and none ran")
 
 
 def open_app(page, url):

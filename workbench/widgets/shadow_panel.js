@@ -3,7 +3,7 @@ function render({ model, el }) {
   const bar = document.createElement("div"), shown = document.createElement("div")
   const made = {}
   let asked = null, waiting = {}
-  el.setAttribute("data-lm-suppress-shortcuts", "true") // JupyterLab leaves the arrow keys alone
+  const ours = (each) => each.setAttribute("data-lm-suppress-shortcuts", "true") // JupyterLab lets it have its keys
   bar.style = "display:flex;flex-wrap:wrap;gap:6px 16px;padding:8px;font:14px sans-serif;" +
     "background:white;color:#222;max-width:800px"
   el.append(bar, shown)
@@ -26,6 +26,7 @@ function render({ model, el }) {
     if (spec.kind === "check") input.type = "checkbox"
     if (spec.kind === "select") input.style = "border:1px solid #888;border-radius:3px;padding:1px 4px"
     input.dataset.control = spec.name
+    ours(input)
     const value = () => spec.kind === "check" ? input.checked : spec.kind === "range" ? +input.value : input.value
     input.addEventListener(spec.kind === "range" ? "input" : "change", () => {
       if (spec.kind === "range") told.textContent = " " + spec.words[+input.value]
@@ -53,6 +54,7 @@ function render({ model, el }) {
     const again = focus?.matches("[data-map]") ? "[data-map]" : focus?.dataset.value !== undefined
       ? `[data-value="${CSS.escape(focus.dataset.value)}"]` : null
     shown.innerHTML = model.get("answer").html
+    shown.querySelectorAll("[tabindex], button").forEach(ours)
     if (again) shown.querySelector(again)?.focus({ preventScroll: true })
   }
   shown.addEventListener("click", (event) => {
