@@ -13,4 +13,5 @@ AREAS = {
     "policy": "policy",
     "world": "world",
     "features": "features",
+    "experiments": "experiments",
 }  # area -> file

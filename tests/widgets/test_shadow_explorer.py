@@ -282,6 +282,7 @@ def test_three_actions_have_no_cutoff_to_try_and_scores_of_zero_no_logarithm(bot
     assert [name for name, _ in scales] == ["score", "rank"]
 
 
+@pytest.mark.clock
 def test_a_move_takes_a_fraction_of_a_second():
     ground = ground_of(pairs(table(200_000), live="old", shadow="new", twin="again", cutoff=0.5))
     took = []
