@@ -291,4 +291,4 @@ def test_a_move_takes_a_fraction_of_a_second():
         html(explore(ground, Choice(by="country", cutoff=cutoff, outcomes="label", cell=(4, 4))))
         took.append(perf_counter() - start)
     print(f"a move: median {np.median(took) * 1e3:.0f} ms of 200,000 rows")
-    assert np.median(took) < 1.0  # on a quiet machine a twentieth; here others compute, too
+    assert np.median(took) < 0.15
