@@ -1,4 +1,4 @@
-"""Twelve challengers through every gate: the marks by hand, the zoo by its rules, one small shop."""
+"""Twelve challengers, every gate: the marks by hand, the zoo by its rules, one small shop."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -39,6 +39,14 @@ def week():
 def found(week):
     rows = through_the_gates(week).select(pl.lit(0).alias("world"), pl.all())
     return Funnel(rows, PLAN.ab_days, PLAN.margin)
+
+
+ROW = {
+    "odd": False, "alarms": "", "excess": 0.1, "excess_low": 0.05, "ndcg": 0.1, "ndcg_low": 0.0,
+    "ndcg_high": 0.2, "replay": 0.1, "replay_low": 0.05, "replay_high": 0.15, "refused": False,
+    "replay_true": 0.12, "true": 0.1, "true_7": 0.1, "ab_7": 0.1, "ab_7_low": 0.0,
+    "ab_7_high": 0.2, "wins_7": 0.5, "covers_7": 1.0, "covers_7_truth": 0.5,
+}  # fmt: skip
 
 
 class TestFunnel:
@@ -86,17 +94,9 @@ class TestFunnel:
 
 
 class TestMarks:
-    row = {
-        "odd": False, "alarms": "", "excess": 0.1, "excess_low": 0.05, "ndcg": 0.1, "ndcg_low": 0.0,
-        "ndcg_high": 0.2, "replay": 0.1, "replay_low": 0.05, "replay_high": 0.15, "refused": False,
-        "replay_true": 0.12, "true": 0.1, "true_7": 0.1, "ab_7": 0.1, "ab_7_low": 0.0,
-        "ab_7_high": 0.2, "wins_7": 0.5, "covers_7": 1.0, "covers_7_truth": 0.5,
-    }  # fmt: skip
-
     def funnel(self, *changes):
         rows = [
-            {"world": n, "challenger": str(n)} | self.row | change
-            for n, change in enumerate(changes)
+            {"world": n, "challenger": str(n)} | ROW | change for n, change in enumerate(changes)
         ]
         return Funnel(pl.DataFrame(rows, infer_schema_length=None), (7,), 0.01)
 
@@ -143,6 +143,14 @@ class TestMarks:
         assert max(map(len, text.splitlines())) <= 90
 
 
+ASKED = {
+    "request": np.repeat(np.arange(40), 30),
+    "user": np.repeat(np.arange(40) % 13, 30),
+    "item": np.tile(np.arange(30), 40),
+    "category": np.tile(np.arange(30) % 3, 40),
+}
+
+
 class TestZoo:
     shown = pl.DataFrame(
         {
@@ -158,30 +166,24 @@ class TestZoo:
         shown, 13, 30, START + timedelta(days=6), START + timedelta(days=3),
         START + timedelta(days=1),
     )  # fmt: skip
-    asked = {
-        "request": np.repeat(np.arange(40), 30),
-        "user": np.repeat(np.arange(40) % 13, 30),
-        "item": np.tile(np.arange(30), 40),
-        "category": np.tile(np.arange(30) % 3, 40),
-    }
 
     def test_played_shows_the_slates_of_the_explorer(self):
         for name, policy in zoo(self.counts, temperature=0.25).items():
-            explored, shown = policy.act(self.asked), played(policy).act(self.asked)
+            explored, shown = policy.act(ASKED), played(policy).act(ASKED)
             for column in ("request", "position", "item"):
                 assert np.array_equal(explored[column], shown[column]), name
 
     def test_varied_has_two_of_a_kind_before_any_third(self):
         cold = zoo(self.counts, temperature=1e-3)
-        shown = cold["varied"].act(self.asked)["item"].reshape(-1, 5)
+        shown = cold["varied"].act(ASKED)["item"].reshape(-1, 5)
         assert all(np.bincount(slate % 3, minlength=3).max() == 2 for slate in shown)
-        plain = cold[CHAMPION].act(self.asked)["item"].reshape(-1, 5)
+        plain = cold[CHAMPION].act(ASKED)["item"].reshape(-1, 5)
         assert {*shown[0].tolist()} != {*plain[0].tolist()}
 
     def test_one_kind_fills_the_page_and_newcomers_of_starved_get_none(self):
         policies = zoo(self.counts, temperature=0.25)
-        assert (policies["one kind"].act(self.asked)["item"] % 3 == 0).all()
-        starved = policies["starved"].act(self.asked)
+        assert (policies["one kind"].act(ASKED)["item"] % 3 == 0).all()
+        starved = policies["starved"].act(ASKED)
         empty = starved["request"][starved["item"] < 0]
         assert {*(empty % 13).tolist()} == {12}  # the one who never saw a page
 

@@ -144,7 +144,7 @@ class ShadowWeek:
     """What is known after the shadow, and the world at that moment.
 
     `decisions` are those of champion, shadows and the champion's twin, with `user` and `seen`
-    ("newcomer" or "known"); `items` has each item's category.
+    ("new" or "known"); `items` has each item's category.
     """
 
     plan: FunnelPlan
@@ -215,7 +215,7 @@ def shadow_days(world: Any, plan: FunnelPlan) -> ShadowWeek:
     until = plan.learn_days + plan.shadow_days
     home = home_log(world, {"home": kept, **OTHERS}, until=until)
     asked = home.requests.select("request", "user").unique("request")
-    seen = np.where(counts.newcomers[asked["user"].to_numpy()], "newcomer", "known")
+    seen = np.where(counts.newcomers[asked["user"].to_numpy()], "new", "known")
     decisions = pl.concat(kept.decisions).join(
         asked.with_columns(seen=pl.Series(seen)), on="request", how="left", maintain_order="left"
     )
