@@ -9,7 +9,7 @@ import polars as pl
 
 from workbench.experiments.slices import differs
 
-__all__ = ["Cells", "cells", "rows_of"]
+__all__ = ["Cells", "bin_of", "cells", "rows_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def cells(pairs: pl.DataFrame, bins: int = 20, *, edges: np.ndarray | None = Non
     if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():
         raise ValueError(f"edges must be two or more ascending numbers, got {edges}")
     bins = len(edges) - 1
-    code = _bin(live[known], edges) * bins + _bin(shadow[known], edges)
+    code = bin_of(live[known], edges) * bins + bin_of(shadow[known], edges)
     apart, expression = np.zeros(len(pairs), bool), differs(pairs)
     if expression is not None:
         apart = pairs.select(expression).to_series().to_numpy()
@@ -133,7 +133,12 @@ def _edges(live: np.ndarray, shadow: np.ndarray, bins: int) -> np.ndarray:
     return np.linspace(low, high, bins + 1)
 
 
-def _bin(scores: np.ndarray, edges: np.ndarray) -> np.ndarray:
+def bin_of(scores: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Number of the bin of each finite score; the last bin has both its edges.
+
+    >>> bin_of(np.array([0.0, 0.5, 1.0, 7.0]), np.array([0.0, 0.5, 1.0])).tolist()
+    [0, 1, 1, 1]
+    """
     bins, widths = len(edges) - 1, np.diff(edges)
     if np.allclose(widths, widths[0], rtol=1e-9):
         found = ((scores - edges[0]) / (edges[-1] - edges[0]) * bins).astype(np.int64)

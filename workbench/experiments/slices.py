@@ -48,8 +48,9 @@ def slices(
     pairs : polars.DataFrame
         From `pairs`.
     by : str
-        Any column. Numbers with more than `most` values are cut into `bins` of equal size; of words
-        the `most` frequent are kept and the others put together as "(others)".
+        Any column. Numbers with more than `most` values are cut into `bins` of equal size; times
+        are put together by day, week, month or year, whichever first leaves `most` of them; of
+        words the `most` frequent are kept and the others put together as "(others)".
     bins, positive, most
 
     Returns
@@ -80,7 +81,7 @@ def slices(
     for who in ("live", "shadow"):
         if f"{who}_score" in pairs.columns:
             wanted.append(pl.col(f"{who}_score").mean().alias(f"mean_{who}"))
-    frame = pairs.with_columns(_value=_values(pairs[by], bins, most))
+    frame = pairs.with_columns(_value=slice_values(pairs[by], bins=bins, most=most))
     if "label" in pairs.columns:
         label = pl.col("label").cast(pl.Float64)
         wanted += [label.count().alias("labelled"), label.mean().alias("rate")]
@@ -88,7 +89,8 @@ def slices(
             frame = frame.with_columns(_right=who_was_right(pairs, positive=positive))
             wanted += [(pl.col("_right") == word).mean().alias(word) for word in _RIGHT]
     found = frame.group_by("_value").agg(wanted).rename({"_value": "value"})
-    if pairs[by].dtype.is_numeric() and frame["_value"].dtype == pl.Enum:
+    ordered = pairs[by].dtype.is_numeric() or pairs[by].dtype.is_temporal()
+    if ordered and frame["_value"].dtype == pl.Enum:
         return found.sort("value").with_columns(pl.col("value").cast(pl.String))
     return found.sort("rows", "value", descending=[True, False], nulls_last=True)
 
@@ -107,8 +109,16 @@ def differs(pairs: pl.DataFrame) -> pl.Expr | None:
     )
 
 
-def _values(column: pl.Series, bins: int, most: int) -> pl.Series:
-    """What a row is put under: a word, a number, or the bin of a number."""
+def slice_values(column: pl.Series, *, bins: int = 5, most: int = 50) -> pl.Series:
+    """What each row of a column is put under: a word, a number, or the bin of a number or a time.
+
+    >>> slice_values(pl.Series([1.0, 2.0, 3.0, 4.0]), bins=2, most=3).to_list()
+    ['<= 2.5', '<= 2.5', '> 2.5', '> 2.5']
+    """
+    if column.dtype in (pl.Datetime, pl.Date):
+        return _periods(column, most)
+    if column.dtype == pl.Duration:
+        column = column.dt.total_seconds(fractional=True)
     if column.dtype.is_numeric() and _has_more_than(most, column):
         known = (
             column.drop_nulls() if not column.dtype.is_float() else column.drop_nans().drop_nulls()
@@ -127,6 +137,21 @@ def _values(column: pl.Series, bins: int, most: int) -> pl.Series:
     return pl.select(
         pl.when(words.is_in(kept.implode())).then(words).otherwise(pl.lit("(others)"))
     ).to_series()
+
+
+def _periods(column: pl.Series, most: int) -> pl.Series:
+    """The first day of the day, week, month or year of each time."""
+    ends = pl.Series([column.min(), column.max()], dtype=column.dtype)
+    for every in ("1d", "1w", "1mo", "1y"):
+        first, last = ends.dt.truncate(every).dt.date()
+        if first is None or len(pl.date_range(first, last, every, eager=True)) <= most:
+            break
+    day = column.dt.truncate(every).dt.date()
+    days = day.unique().drop_nulls().sort()
+    code = np.searchsorted(days.to_physical(), day.to_physical().fill_null(0))
+    words = days.cast(pl.String)
+    code = pl.Series(code, dtype=pl.UInt32).set(day.is_null(), None)
+    return words.cast(pl.Enum(words)).gather(code)
 
 
 def _has_more_than(most: int, column: pl.Series) -> bool:
