@@ -70,7 +70,7 @@ def ab_moves(rows: int, repeats: int, quick: bool) -> Row:
 
 
 def shadow_moves(rows: int, repeats: int, quick: bool) -> Row:
-    """Slice, bins, cell and outcomes of two models' scores."""
+    """Slice, cutoff, cell and outcomes of two models' scores."""
     import pandas as pd
 
     from workbench.widgets import shadow_chart
@@ -84,7 +84,9 @@ def shadow_moves(rows: int, repeats: int, quick: bool) -> Row:
     def move(number: int) -> None:
         by, value = ("country", COUNTRIES[number % 5]) if number % 2 else ("amount", None)
         told = "label" if number % 3 else None
-        choice = Choice(by=by, value=value, outcomes=told, cell=(number, 19 - number))
+        cutoff = 0.3 + 0.02 * number if number % 4 < 2 else None  # also with slice and outcomes
+        cell = (number, 19 - number)
+        choice = Choice(by=by, value=value, outcomes=told, cutoff=cutoff, cell=cell)
         shadow_chart.html(explore(ground, choice))
 
     def peer(number: int) -> None:
