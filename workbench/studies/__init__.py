@@ -11,6 +11,10 @@ world has one, comes in through that argument and through nothing else.
     freshness        what fresh features are worth: true AUC and money, a minute, an hour, a day old
     variety          better on paper, worse in production: a ranker that knows tastes, in many shops
     peeking_claims   how often daily peeking would have claimed a winner in given experiments
+    peeking_days     A/A tests dealt on one's own log: how often would each evening have claimed?
+    peeking_regret   what looking costs, by what shipping costs
+    promotion_funnel  twelve challengers through every gate, marked by the truth
+    day_by_day       one experiment dealt from a world played twice: its rows, and the true lifts
     replay_marks     replay of outcomes against the true value of the challenger
     open_bandit_replay  each policy of the Open Bandit data from the other's log
     damage           what each fault costs when nobody finds it: true AUC and money
