@@ -15,7 +15,7 @@ with app.setup:
     from workbench.events import EventLog
     from workbench.experiments import pairs
     from workbench.marketplace import Marketplace, MarketplaceSpec
-    from workbench.widgets.shadow_demo import fraud_shadow
+    from workbench.studies.fraud_shadow import fraud_shadow
     from workbench.widgets.shadow_panel import panel
 
 

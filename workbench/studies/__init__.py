@@ -13,6 +13,7 @@ world has one, comes in through that argument and through nothing else.
     peeking_claims   how often daily peeking would have claimed a winner in given experiments
     peeking_days     A/A tests dealt on one's own log: how often would each evening have claimed?
     peeking_regret   what looking costs, by what shipping costs
+    fraud_shadow     two fraud models on the same checkouts, to be looked at
     promotion_funnel  twelve challengers through every gate, marked by the truth
     day_by_day       one experiment dealt from a world played twice: its rows, and the true lifts
     replay_marks     replay of outcomes against the true value of the challenger
