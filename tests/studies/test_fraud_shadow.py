@@ -4,7 +4,6 @@ import polars as pl
 import pytest
 
 from workbench.events import EventLog
-from workbench.experiments import disagreement
 from workbench.marketplace import Marketplace, MarketplaceSpec
 from workbench.studies.fraud_shadow import fraud_shadow
 from workbench.widgets.shadow_explorer import Choice, explore
@@ -42,12 +41,6 @@ def test_labels_are_the_truth_less_what_nobody_complained_about(both):
     accused = known.filter(pl.col("label") == 1)
     assert len(accused) > 5
     assert accused["truth"].cast(pl.Boolean).mean() > 0.9  # the rest are honest buyers' disputes
-
-
-def test_the_challenger_is_another_model_and_the_twin_is_not(both):
-    found = disagreement(both).table.filter(measure="action").row(0, named=True)
-    assert found["excess_low"] > 0
-    assert found["floor"] < found["disagreement"] / 2
 
 
 def test_the_explorer_marks_it_by_either(both):
