@@ -13,6 +13,8 @@ from tests.features import store_writer
 from tests.features.store_writer import FEATURES, MINUTE, START, USERS
 from workbench import features
 
+pytestmark = pytest.mark.clock  # a kill hits whatever the process has come to by then
+
 PROGRAM = Path(store_writer.__file__)
 ROUNDS = {"lmdb": 50, "redis": 15}
 

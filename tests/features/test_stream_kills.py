@@ -13,6 +13,8 @@ from tests.features import stream_kills
 from workbench import features
 from workbench.events import EventLog
 
+pytestmark = pytest.mark.clock  # a kill hits whatever the process has come to by then
+
 ROUNDS = 50
 PROGRAM = Path(stream_kills.__file__)
 ROOT = PROGRAM.parents[2]
@@ -68,7 +70,7 @@ def test_a_store_fed_from_redis_has_the_features_of_training(stream_address, tmp
 def check_values(folder, source, produced, log):
     """Catch up, then compare every value with training."""
     store = stream_kills.store_of(folder)
-    assert store.status()["commits"] >= 10  # the kills hit consumers at work, on a busy machine too
+    assert store.status()["commits"] > ROUNDS / 2  # the kills hit consumers at work
     rest = stream_kills.opened(source, folder, "a")
     features.stream(rest, store, until="caught up")
     rest.close()

@@ -15,6 +15,8 @@ from workbench.journal.frames import TABLE
 from workbench.journal.rows import decode
 from workbench.journal.tables import unpack
 
+pytestmark = pytest.mark.clock  # a kill hits whatever the process has come to by then
+
 ROUNDS = 100
 ROUND = 1_000_000
 
