@@ -81,4 +81,4 @@ def test_nothing_is_lost_and_nothing_is_in_twice(killed):
 def test_readers_beside_the_writers_saw_whole_commits_only(killed):
     for reader in killed["readers"]:
         assert reader["torn"] == []
-        assert reader["states"] > 4  # they did see it change
+        assert reader["states"] > 10  # they did see it change
