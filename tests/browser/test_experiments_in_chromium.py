@@ -1,18 +1,16 @@
 """The A/B explorer and the planner in JupyterLab and marimo: open, move, see the number change."""
 
-import csv
-import json
 from datetime import datetime
-from urllib.parse import parse_qs, urljoin, urlsplit
 
 import numpy as np
 import polars as pl
 import pytest
 
+from tests.browser.explorers import downloaded, open_app, open_notebook, report
+
 pytestmark = [pytest.mark.browser, pytest.mark.clock]
 
-MOVES, LIMIT_MS = 12, 400
-SECONDS = 120_000
+MOVES, SECONDS = 12, 120_000
 VERDICT, PLAN = "[data-verdict]", "[data-plan]"
 CELL = """\
 from datetime import UTC, datetime
@@ -50,21 +48,8 @@ TIMED = """([key, shown]) => new Promise((done, fail) => {
 def test_in_jupyterlab_a_key_moves_a_million_rows(page, serve, screenshot, tmp_path):
     mine = tmp_path / "mine"
     mine.mkdir()
-    notebook = {
-        "cells": [code(CELL), *map(code, PANELS)],
-        "nbformat": 4,
-        "nbformat_minor": 5,
-        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-    }
-    (mine / "ab.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     with serve("lab", "--folder", mine) as url:
-        parts = urlsplit(url)
-        token = parse_qs(parts.query)["token"][0]
-        page.goto(f"{parts.scheme}://{parts.netloc}/lab/tree/ab.ipynb?token={token}")
-        page.wait_for_selector(".jp-NotebookPanel .jp-Notebook")
-        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
-        page.wait_for_timeout(3_000)  # a click right after the kernel's start can be lost
-        run_all(page)
+        open_notebook(page, url, mine, [CELL, *PANELS])
         page.wait_for_selector(VERDICT, timeout=SECONDS)
         page.locator(VERDICT).scroll_into_view_if_needed()
         sliders = page.locator(".jp-OutputArea [role=slider], .jp-OutputArea .noUi-handle")
@@ -94,9 +79,7 @@ def test_in_marimo_a_key_changes_the_number(
     page, serve, screenshot, tmp_path, app, shown, file, column
 ):
     with serve("apps") as url:
-        page.goto(url)
-        page.wait_for_selector("a[href*='file=']")
-        page.goto(urljoin(url, page.locator(f"a[href*='{app}']").first.get_attribute("href")))
+        open_app(page, url, app)
         page.wait_for_selector(shown, timeout=SECONDS)
         page.wait_for_timeout(2_000)
         screenshot(app.removesuffix(".py"))
@@ -150,28 +133,3 @@ def moves(page, slider, shown) -> list[float]:
         took.append(waiting.evaluate("async each => await each.moved"))
         page.wait_for_timeout(150)
     return sorted(took)
-
-
-def report(what, took):
-    middle = took[len(took) // 2]
-    print(f"{what}: key to new pixels, median {middle:.0f} ms, worst of {MOVES} {took[-1]:.0f} ms")
-    assert middle <= LIMIT_MS, took
-
-
-def downloaded(page, name, column):
-    with page.expect_download() as waiting:
-        page.locator(f"a[download='{name}']").first.click()
-    with open(waiting.value.path(), encoding="utf-8") as file:
-        rows = [*csv.DictReader(file)]
-    assert waiting.value.suggested_filename == name
-    assert column in rows[0]
-
-
-def run_all(page):
-    page.click(".lm-MenuBar-itemLabel:text-is('Run')")
-    page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
-
-
-def code(text) -> dict:
-    return {"cell_type": "code", "id": f"c{abs(len(text))}", "metadata": {}, "outputs": [],
-            "execution_count": None, "source": text}  # fmt: skip

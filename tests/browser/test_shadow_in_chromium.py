@@ -1,16 +1,14 @@
 """The shadow explorer in JupyterLab and marimo: move, click, see numbers and requests change."""
 
-import csv
-import json
-from urllib.parse import parse_qs, urljoin, urlsplit
-
 import numpy as np
 import polars as pl
 import pytest
 
+from tests.browser.explorers import downloaded, open_app, open_notebook, report
+
 pytestmark = [pytest.mark.browser, pytest.mark.clock]
 
-MOVES, LIMIT_MS = 12, 400
+MOVES, APP = 12, "shadow_explorer_app.py"
 SECONDS = 240_000
 RATE, MAP = "[data-rate]", "svg[data-map]"
 CELL = """\
@@ -50,20 +48,8 @@ SAYS = """words => {
 def test_in_jupyterlab_a_key_moves_a_million_pairs(page, serve, screenshot, tmp_path):
     mine = tmp_path / "mine"
     mine.mkdir()
-    notebook = {
-        "cells": [code(CELL), code("explorer = shadow_panel.panel(both); explorer")],
-        "nbformat": 4,
-        "nbformat_minor": 5,
-        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-    }
-    (mine / "shadow.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     with serve("lab", "--folder", mine) as url:
-        parts = urlsplit(url)
-        token = parse_qs(parts.query)["token"][0]
-        page.goto(f"{parts.scheme}://{parts.netloc}/lab/tree/shadow.ipynb?token={token}")
-        page.wait_for_selector(".jp-NotebookPanel .jp-Notebook")
-        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
-        run_all(page)
+        open_notebook(page, url, mine, [CELL, "explorer = shadow_panel.panel(both); explorer"])
         page.wait_for_selector(RATE, timeout=SECONDS)
         page.locator(RATE).scroll_into_view_if_needed()
         drive(page, screenshot, "shadow_lab", "country")
@@ -71,8 +57,7 @@ def test_in_jupyterlab_a_key_moves_a_million_pairs(page, serve, screenshot, tmp_
 
 def test_in_marimo_two_fraud_models_are_looked_at(page, serve, screenshot):
     with serve("apps") as url:
-        page.goto(url)
-        open_app(page, url)
+        open_app(page, url, APP)
         page.wait_for_selector(RATE, timeout=SECONDS)
         drive(page, screenshot, "shadow_marimo", "device_users_1d")
 
@@ -88,8 +73,7 @@ def test_in_marimo_ones_own_file_is_read_or_what_it_lacks_is_said(
     )  # fmt: skip
     mine.write_csv(tmp_path / "scores.csv")
     with serve("apps") as url:
-        page.goto(url)
-        open_app(page, url)
+        open_app(page, url, APP)
         page.get_by_text("Your own table").click()
         fill(page, "your own file", str(tmp_path / "scores.csv"))
         page.get_by_text("give a cutoff").first.wait_for(timeout=SECONDS)
@@ -157,12 +141,6 @@ def moves(page, where, key="ArrowLeft", times=MOVES) -> list[float]:
     return sorted(took)
 
 
-def report(what, took):
-    middle = took[len(took) // 2]
-    print(f"{what}: key to new pixels, median {middle:.0f} ms, worst of {len(took)} {took[-1]:.0f}")
-    assert middle <= LIMIT_MS, took
-
-
 def choose(page, control, value):
     page.locator(f"[data-control={control}]").select_option(value)
 
@@ -172,39 +150,7 @@ def wait_for_words(page, words):
     page.wait_for_function(SAYS, arg=words)
 
 
-def run_all(page):
-    """Until a cell runs: a click right after the kernel's start can be lost."""
-    prompt = page.locator(".jp-InputPrompt").first
-    for _ in range(10):
-        page.wait_for_timeout(3_000)
-        if any(each.isdigit() or each == "*" for each in prompt.inner_text()):
-            return
-        page.click(".lm-MenuBar-itemLabel:text-is('Run')")
-        page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
-    raise AssertionError("the cells were asked for ten times and none ran")
-
-
-def open_app(page, url):
-    page.wait_for_selector("a[href*='file=']")
-    link = page.locator("a[href*='shadow_explorer_app.py']").first
-    page.goto(urljoin(url, link.get_attribute("href")))
-
-
 def fill(page, label, words):
     page.get_by_label(label).fill(words)
     page.keyboard.press("Enter")
     page.wait_for_timeout(500)
-
-
-def downloaded(page, name, column):
-    with page.expect_download() as waiting:
-        page.locator(f"a[download='{name}']").first.click()
-    with open(waiting.value.path(), encoding="utf-8") as file:
-        rows = [*csv.DictReader(file)]
-    assert waiting.value.suggested_filename == name
-    assert column in rows[0]
-
-
-def code(text) -> dict:
-    return {"cell_type": "code", "id": f"c{len(text)}", "metadata": {}, "outputs": [],
-            "execution_count": None, "source": text}  # fmt: skip

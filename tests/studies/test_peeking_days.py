@@ -86,6 +86,9 @@ def test_people_who_all_do_the_same_show_nothing():
     ("change", "more", "words"),
     [
         (lambda rows: rows, {"count": 0}, "count >= 1"),
+        (lambda rows: rows, {"count": "3"}, "count >= 1.*got '3'"),
+        (lambda rows: rows, {"every": timedelta(0)}, "every must be a timedelta above zero"),
+        (lambda rows: rows, {"every": 7}, "every must be a timedelta above zero, got 7"),
         (lambda rows: rows, {"share": 1.0}, r"share in \(0, 1\)"),
         (lambda rows: rows.drop("spent"), {}, "spent"),
         (lambda rows: rows.clear(), {}, "no rows"),

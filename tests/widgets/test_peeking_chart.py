@@ -104,6 +104,8 @@ def test_a_table_without_its_columns_or_rows_is_refused(chart, table):
         chart(table.drop(table.columns[-1]))
     with pytest.raises(ValueError, match="no rows"):
         chart(table.clear())
+    with pytest.raises(ValueError, match="must be a Polars frame, got dict"):
+        chart(table.to_dict())
 
 
 def test_alpha_is_a_share():

@@ -54,7 +54,7 @@ def watched_twins(
     ------
     ValueError
         If a column is missing or null, the metric is no finite number, time has no zone, there are
-        no rows, `count` is below 1, or the share is outside (0, 1).
+        no rows, `count` is below 1, the share is outside (0, 1), or `every` is no time.
 
     Notes
     -----
@@ -69,8 +69,10 @@ def watched_twins(
     >>> watched_twins(rows, "spent", count=2).select("experiment", "day", "users_arm").rows()[:3]
     [(0, 1, 51), (0, 2, 107), (0, 3, 152)]
     """
-    if count < 1 or not 0 < share < 1:
-        raise ValueError(f"need count >= 1 and share in (0, 1), got {count} and {share}")
+    if not isinstance(count, int) or count < 1 or not 0 < share < 1:
+        raise ValueError(f"need count >= 1 and share in (0, 1), got {count!r} and {share}")
+    if not isinstance(every, timedelta) or every <= timedelta(0):
+        raise ValueError(f"every must be a timedelta above zero, got {every!r}")
     users, present, sums = _until_each_look(table, metric, every)
     looks = sums.shape[1]
     columns, centre = _exact(present, sums)

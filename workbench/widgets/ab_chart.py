@@ -10,7 +10,7 @@ from html import escape
 import numpy as np
 
 from workbench.widgets.ab_view import View
-from workbench.widgets.drawing import BLUE, GREEN, ORANGE, RED, Panel, download, table_of
+from workbench.widgets.drawing import BLUE, GREEN, ORANGE, Panel, download, light, table_of
 
 __all__ = ["html", "summary"]
 
@@ -31,17 +31,12 @@ def html(view: View, *, as_table: bool = False) -> str:
     >>> html.__name__
     'html'
     """
-    color, sign = {"green": (GREEN, "✓"), "red": (RED, "✗")}[view.light]
-    light = (
-        f'<div data-light="{view.light}"><span style="color:white;background:{color};'
-        f'padding:1px 6px;border-radius:9px">{sign} {view.light}</span> '
-        f"{escape(repr(view.sample_ratio))}</div>"
-    )
+    lit = light(view.light, escape(repr(view.sample_ratio)))
     word = (
         f'<div data-verdict style="font-size:18px;margin:6px 0"><b>{escape(view.verdict)}</b></div>'
     )
     if view.light == "red":
-        return f'<div style="{BOX}">{word}{light}</div>'
+        return f'<div style="{BOX}">{word}{lit}</div>'
     lines = "".join(f"<div>{line}</div>" for line in summary(view))
     links = " · ".join(
         [
@@ -55,7 +50,7 @@ def html(view: View, *, as_table: bool = False) -> str:
     else:
         body = f'<div style="display:flex;flex-wrap:wrap">{_over_time(view)}{_p_values(view)}'
         body += f"{_forest(view)}</div>"
-    return f'<div style="{BOX}">{word}{light}{lines}{body}<div>{links}</div></div>'
+    return f'<div style="{BOX}">{word}{lit}{lines}{body}<div>{links}</div></div>'
 
 
 def summary(view: View) -> list[str]:

@@ -15,7 +15,7 @@ from html import escape
 import numpy as np
 import polars as pl
 
-__all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "RED", "Panel", "download", "table_of"]
+__all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "RED", "Panel", "download", "light", "table_of"]
 
 # Okabe & Ito (2008)
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
@@ -182,6 +182,19 @@ def download(frame: pl.DataFrame, name: str, word: str = "download as csv") -> s
     return (
         f'<a download="{escape(name)}" href="data:text/csv;base64,{held}" '
         f'style="color:{BLUE}">{escape(word)}</a>'
+    )
+
+
+def light(color: str, told: str) -> str:
+    """A green or red light, with a sign for those who do not see the colour, and what it says.
+
+    >>> light("red", "not as dealt").count("✗ red")
+    1
+    """
+    tone, sign = {"green": (GREEN, "✓"), "red": (RED, "✗")}[color]
+    return (
+        f'<div data-light="{color}"><span style="color:white;background:{tone};'
+        f'padding:1px 6px;border-radius:9px">{sign} {color}</span> {told}</div>'
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import polars as pl
 
+from workbench.widgets.drawing import BLUE, RED
 from workbench.widgets.picture import Picture
 
 __all__ = ["dial", "fates", "paths", "procedures", "winners"]
 
-BLUE, RED, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#bbbbbb"  # Okabe & Ito (2008), and grey
-FATES = {"never": GREY, "only on the way": RED, "at the end": BLUE}
+PALE = "#bbbbbb"
+FATES = {"never": PALE, "only on the way": RED, "at the end": BLUE}
 _LEAST = 1e-4  # of p: lower ones are drawn there
 _MARKS = {
     "type_i": "claims in A/A tests",
@@ -193,7 +194,7 @@ def winners(rows: pl.DataFrame) -> Picture:
         float(table[numbers].min_horizontal().min()),
         float(table[numbers].max_horizontal().max()),
     ]
-    kinds = {"not shipped": GREY, "claimed": RED, "shrunk": BLUE}
+    kinds = {"not shipped": PALE, "claimed": RED, "shrunk": BLUE}
     scale = _scale(alt, kinds)
 
     def points(frame, column, word, size):
@@ -221,6 +222,8 @@ def winners(rows: pl.DataFrame) -> Picture:
 
 
 def _check(table: pl.DataFrame, *names: str) -> None:
+    if not isinstance(table, pl.DataFrame):
+        raise ValueError(f"table must be a Polars frame, got {type(table).__name__}")
     missing = [name for name in names if name not in table.columns]
     if missing:
         raise ValueError(f"table has no column {missing}; it has {table.columns}")

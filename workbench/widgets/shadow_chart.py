@@ -9,7 +9,7 @@ from html import escape
 
 import polars as pl
 
-from workbench.widgets.drawing import BLUE, GREEN, GREY, ORANGE, RED, download, table_of
+from workbench.widgets.drawing import BLUE, GREY, ORANGE, download, light, table_of
 from workbench.widgets.shadow_explorer import View
 from workbench.widgets.shadow_map import heat_map, legend, scatter
 
@@ -35,14 +35,9 @@ def html(view: View, *, color: str = "rows", as_table: bool = False) -> str:
     >>> html.__name__
     'html'
     """
-    tone, sign = {"green": (GREEN, "✓"), "red": (RED, "✗")}[view.light]
     first, *more = repr(view.oddities).splitlines()
-    light = (
-        f'<div data-light="{view.light}"><span style="color:white;background:{tone};'
-        f'padding:1px 6px;border-radius:9px">{sign} {view.light}</span> {escape(first)}'
-        + "".join(f'<div style="margin-left:70px">{escape(line.strip())}</div>' for line in more)
-        + "</div>"
-    )
+    more = (f'<div style="margin-left:70px">{escape(line.strip())}</div>' for line in more)
+    lit = light(view.light, escape(first) + "".join(more))
     head, *lines = summary(view)
     word = f'<div data-rate style="font-size:18px;margin:6px 0"><b>{head}</b></div>'
     told = "".join(f"<div>{line}</div>" for line in lines)
@@ -62,7 +57,7 @@ def html(view: View, *, color: str = "rows", as_table: bool = False) -> str:
         download(view.slices, "slices.csv", "slices as csv"),
     ]
     return (
-        f'<div style="{BOX}">{word}{light}{told}{body}<div>{" · ".join(links)}</div>'
+        f'<div style="{BOX}">{word}{lit}{told}{body}<div>{" · ".join(links)}</div>'
         f"{_requests(view)}</div>"
     )
 

@@ -165,7 +165,8 @@ def ground_of(
     Raises
     ------
     ValueError
-        If a column is missing, no row has both scores, or an outcome is neither 0 nor 1.
+        If a column is missing, no row has both scores, an outcome is neither 0 nor 1, a cutoff is
+        no finite number, or none of several actions is the positive one.
 
     Examples
     --------
@@ -176,6 +177,7 @@ def ground_of(
     frame = checked(one_frame(table, "pairs"))
     if cutoff is not None:
         frame = decided(frame, cutoff, positive)
+    _check_positive(frame, positive)
     expression = differs(frame)
     if expression is None:
         raise ValueError(
@@ -206,6 +208,14 @@ def ground_of(
         cutoffs=cutoffs,
         movable=_two_actions(frame),
     )
+
+
+def _check_positive(frame: pl.DataFrame, positive: str) -> None:
+    """Several actions, and none is it: then nobody could be right."""
+    names = [each for each in ("live_action", "shadow_action") if each in frame.columns]
+    words = {each for name in names for each in frame[name].cast(pl.String).unique()} - {None}
+    if len(words) > 1 and positive not in words:
+        raise ValueError(f"positive must be one of the actions {sorted(words)}, got {positive!r}")
 
 
 def _acts(frame: pl.DataFrame, who: str, positive: str) -> np.ndarray:

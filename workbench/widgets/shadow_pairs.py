@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import polars as pl
@@ -42,6 +43,9 @@ def decided(frame: pl.DataFrame, cutoff, positive: str) -> pl.DataFrame:
         raise ValueError("cutoff is for scores without actions: these pairs have theirs")
     if isinstance(cutoff, Mapping) and not {"live", "shadow"} <= set(cutoff):
         raise ValueError(f"cutoff must have 'live' and 'shadow', got {dict(cutoff)}")
+    for at in cutoff.values() if isinstance(cutoff, Mapping) else [cutoff]:
+        if not isinstance(at, int | float) or not math.isfinite(at):
+            raise ValueError(f"cutoff must be a finite number, got {at!r}")
     made = {}
     for who in ("live", "shadow", "twin"):
         if f"{who}_score" in frame.columns:
